@@ -1,0 +1,153 @@
+//! Every method a client may call: its name, who may call it, what goes in and what comes out.
+
+use crate::{
+    ErrorType,
+    conversation::{
+        AssignParams, AttachParams, AttachResult, ConversationParams, ConversationResult, Empty,
+        HistoryParams, HistoryResult, ListParams, ListResult, NoteParams, OpenParams, ReadParams, ReadResult,
+        SyncParams, SyncResult, TagParams, TakeParams, TransferParams, TypingParams,
+    },
+    message::{RecallParams, Recalled, Role, SendParams, Sent},
+    session::{Pong, RefreshParams, RefreshResult, StartParams, StartResult},
+};
+
+/// Ties a method's name to its types.
+pub trait Method {
+    /// Which.
+    const NAME: MethodName;
+    /// What goes in.
+    type Params: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema;
+    /// What comes out.
+    type Result: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema;
+}
+
+/// Everyone with a token.
+const ANYONE: &[Role] = &[Role::Buyer, Role::Agent, Role::Admin];
+/// The shop's side.
+const AGENTS: &[Role] = &[Role::Agent, Role::Admin];
+/// The buyer's side.
+const BUYERS: &[Role] = &[Role::Buyer];
+
+macro_rules! methods {
+    ($($name:ident $wire:literal ($params:ty) -> $result:ty, $roles:ident, $summary:literal, [$($error:ident),*];)*) => {
+        /// The name of a method.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum MethodName {
+            $(#[doc = $summary] $name,)*
+        }
+
+        $(
+            #[doc = $summary]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+            impl Method for $name {
+                const NAME: MethodName = MethodName::$name;
+                type Params = $params;
+                type Result = $result;
+            }
+        )*
+
+        impl MethodName {
+            /// All of them, in the order of the contract.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// As written on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $wire,)* }
+            }
+
+            /// The method of this name, if there is one.
+            #[must_use]
+            pub fn from_wire(name: &str) -> Option<Self> {
+                match name { $($wire => Some(Self::$name),)* _ => None }
+            }
+
+            /// Who may call it. `session.start` and `rpc.discover` need no session yet.
+            #[must_use]
+            pub const fn roles(self) -> &'static [Role] {
+                match self { $(Self::$name => $roles,)* }
+            }
+
+            /// What it does, in a line.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$name => $summary,)* }
+            }
+
+            /// The errors of its own; any request may also get those of [`MethodName::COMMON_ERRORS`].
+            #[must_use]
+            pub const fn errors(self) -> &'static [ErrorType] {
+                match self { $(Self::$name => &[$(ErrorType::$error),*],)* }
+            }
+
+            /// The schemas of params and result.
+            pub fn schemas(self, generator: &mut schemars::SchemaGenerator) -> (schemars::Schema, schemars::Schema) {
+                match self {
+                    $(Self::$name => (
+                        <$params as schemars::JsonSchema>::json_schema(generator),
+                        generator.subschema_for::<$result>(),
+                    ),)*
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    SessionStart "session.start" (StartParams) -> StartResult, ANYONE, "Authenticates the socket; its first request, within 10 s.", [Authentication, AlreadyExists, LimitReached];
+    SessionRefresh "session.refresh" (RefreshParams) -> RefreshResult, ANYONE, "Swaps the token without reconnecting.", [Authentication, Authorization];
+    SessionPing "session.ping" (Empty) -> Pong, ANYONE, "Asks whether the server is there.", [];
+    ConversationOpen "conversation.open" (OpenParams) -> ConversationResult, BUYERS, "The buyer's conversation with the shop, made if there is none; attaches the session.", [];
+    ConversationList "conversation.list" (ListParams) -> ListResult, ANYONE, "The caller's conversations, latest change first.", [];
+    ConversationGet "conversation.get" (ConversationParams) -> ConversationResult, ANYONE, "One conversation.", [NotFound];
+    ConversationHistory "conversation.history" (HistoryParams) -> HistoryResult, ANYONE, "Messages before or after a place, each in its latest revision.", [NotFound];
+    ConversationAttach "conversation.attach" (AttachParams) -> AttachResult, ANYONE, "From now on every event in sequence, after those missed since `after_seq`.", [NotFound, LimitReached];
+    ConversationDetach "conversation.detach" (ConversationParams) -> Empty, ANYONE, "No more events in sequence of this conversation.", [NotFound];
+    ConversationRead "conversation.read" (ReadParams) -> ReadResult, ANYONE, "The caller's side has read up to a place.", [NotFound];
+    ConversationTyping "conversation.typing" (TypingParams) -> Empty, ANYONE, "Tells the others that the caller is writing, or has stopped.", [NotFound];
+    ConversationSync "conversation.sync" (SyncParams) -> SyncResult, ANYONE, "What changed since the last time, to repair summaries.", [];
+    ConversationTake "conversation.take" (TakeParams) -> ConversationResult, AGENTS, "The calling agent takes the conversation; attaches the session.", [NotFound, Conflict, ChatInactive];
+    ConversationAssign "conversation.assign" (AssignParams) -> ConversationResult, AGENTS, "Gives the conversation to an agent, or back to the queue.", [NotFound, Conflict, ChatInactive];
+    ConversationTransfer "conversation.transfer" (TransferParams) -> ConversationResult, AGENTS, "Gives it to another agent, with a private note.", [NotFound, Conflict, ChatInactive];
+    ConversationClose "conversation.close" (ConversationParams) -> ConversationResult, AGENTS, "Closes the conversation; the buyer's next message opens it again.", [NotFound];
+    ConversationReopen "conversation.reopen" (ConversationParams) -> ConversationResult, AGENTS, "Opens a closed conversation again.", [NotFound];
+    ConversationTag "conversation.tag" (TagParams) -> ConversationResult, AGENTS, "Puts a label on the conversation.", [NotFound, LimitReached];
+    ConversationUntag "conversation.untag" (TagParams) -> ConversationResult, AGENTS, "Takes a label off.", [NotFound];
+    ConversationNote "conversation.note" (NoteParams) -> Sent, AGENTS, "Writes a private note, seen by agents only.", [NotFound, TooManyRequests];
+    MessageSend "message.send" (SendParams) -> Sent, ANYONE, "Sends a message; sending twice has one effect.", [NotFound, Conflict, ChatInactive, TooManyRequests];
+    MessageRecall "message.recall" (RecallParams) -> Recalled, ANYONE, "Takes one's own message back, within 2 minutes.", [NotFound, Authorization, NotSendable];
+    RpcDiscover "rpc.discover" (Empty) -> serde_json::Value, ANYONE, "This contract as an OpenRPC document.", [];
+}
+
+impl MethodName {
+    /// What any request may get.
+    pub const COMMON_ERRORS: &'static [ErrorType] = &[
+        ErrorType::Validation,
+        ErrorType::Authentication,
+        ErrorType::Authorization,
+        ErrorType::PendingRequestsLimitReached,
+        ErrorType::RequestTimeout,
+        ErrorType::ServiceUnavailable,
+        ErrorType::Internal,
+    ];
+
+    /// Whether it can be called before `session.start`.
+    #[must_use]
+    pub fn needs_session(self) -> bool {
+        !matches!(self, Self::SessionStart | Self::RpcDiscover | Self::SessionPing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_round_trips() {
+        for &name in MethodName::ALL {
+            assert_eq!(MethodName::from_wire(name.as_str()), Some(name));
+        }
+        assert_eq!(MethodName::from_wire("message.Send"), None);
+    }
+}

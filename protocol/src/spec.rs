@@ -1,0 +1,1 @@
+//! Generated documents: written in the next step.
