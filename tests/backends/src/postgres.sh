@@ -4,6 +4,7 @@ set -eu
 bin=$1 dir=$2
 shift 2
 
+# shellcheck disable=SC2317 # called by the trap
 finish() {
     # Nothing in it is wanted afterwards, so no time is spent on an orderly shutdown.
     "$bin/pg_ctl" stop -D "$dir/data" -m immediate -w -t 30 >/dev/null 2>&1 || true
