@@ -1,1 +1,0 @@
-//! Generated documents: written in the next step.
