@@ -291,14 +291,12 @@ pub(crate) fn msgpack_the_one_element(bytes: &[u8]) -> Result<&[u8], ErrorObject
         // fixarray, array 16, array 32
         Some(0x90..=0x9f | 0xdc | 0xdd) => {
             let mut reader = decode::Bytes::new(bytes);
-            match decode::read_array_len(&mut reader) {
-                Ok(0) => Ok(EMPTY_MAP),
-                Ok(1) => match reader.remaining_slice() {
-                    inner @ [0x80..=0x8f | 0xde | 0xdf, ..] => Ok(inner),
-                    _ => Err(not_one_object()),
-                },
-                Ok(_) => Err(not_one_object()),
-                Err::<_, decode::ValueReadError<BytesReadError>>(_) => Err(not_one_object()),
+            let length: Result<u32, decode::ValueReadError<BytesReadError>> =
+                decode::read_array_len(&mut reader);
+            match (length, reader.remaining_slice()) {
+                (Ok(0), _) => Ok(EMPTY_MAP),
+                (Ok(1), inner @ [0x80..=0x8f | 0xde | 0xdf, ..]) => Ok(inner),
+                _ => Err(not_one_object()),
             }
         }
         _ => Err(not_one_object()),

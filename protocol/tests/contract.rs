@@ -1,6 +1,8 @@
 //! Holds the generated documents and the golden frames to the types. After a deliberate change of the contract run
 //! `DESKWIRE_BLESS=1 cargo test -p deskwire-protocol --test contract`, and read the difference before committing it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::{fmt::Write as _, path::PathBuf};
 
 use deskwire_protocol::{
@@ -107,7 +109,7 @@ fn every_event_round_trips_in_both_codecs() {
     for (name, params) in push_examples() {
         match name {
             EventName::MessageCreated | EventName::MessageRevised => {
-                round_trip::<SequencedEvent>(&params, name.as_str())
+                round_trip::<SequencedEvent>(&params, name.as_str());
             }
             EventName::ConversationUpdated => round_trip::<ConversationUpdated>(&params, name.as_str()),
             EventName::ReadUpdated => round_trip::<ReadUpdated>(&params, name.as_str()),

@@ -59,7 +59,7 @@ fn conversation() -> Value {
     })
 }
 
-fn sequenced(event: Option<&str>, seq: i64, message: Value) -> Value {
+fn sequenced(event: Option<&str>, seq: i64, message: &Value) -> Value {
     let mut sequenced =
         json!({ "conversation_id": CONVERSATION, "seq": seq, "prev_seq": seq - 1, "message": message });
     if let Some(event) = event {
@@ -125,7 +125,7 @@ pub fn example(name: MethodName) -> Example {
             with("after_seq", 16.into()),
             json!({
                 "conversation": conversation(),
-                "events": [sequenced(Some("message.created"), 17, message(17, "Where is my parcel? 📦"))],
+                "events": [sequenced(Some("message.created"), 17, &message(17, "Where is my parcel? 📦"))],
                 "last_seq": 17,
                 "has_more": false,
                 "presence": [presence()],
@@ -176,8 +176,8 @@ pub fn push_examples() -> Vec<(EventName, Value)> {
         .into_iter()
         .map(|name| {
             let params = match name {
-                EventName::MessageCreated => sequenced(None, 17, message(17, "Where is my parcel? 📦")),
-                EventName::MessageRevised => sequenced(None, 18, recalled(16)),
+                EventName::MessageCreated => sequenced(None, 17, &message(17, "Where is my parcel? 📦")),
+                EventName::MessageRevised => sequenced(None, 18, &recalled(16)),
                 EventName::ConversationUpdated => json!({ "conversation": conversation() }),
                 EventName::ReadUpdated => json!({
                     "conversation_id": CONVERSATION, "reader": buyer(), "seq": 17, "read_time": 1_764_000_000_100_i64,
