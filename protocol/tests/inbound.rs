@@ -1,7 +1,5 @@
 //! Hostile and odd frames: each gets the right error under the right id, and nothing panics.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
-
 use deskwire_protocol::{Codec, ErrorType, Inbound, RequestId};
 use proptest::prelude::*;
 
