@@ -1,0 +1,260 @@
+//! Frames to methods. What must keep its order is handed to chat here, inline, in the order of the frames; everything
+//! else overlaps up to the limit, and replies are matched by id.
+
+use std::{
+    future::Future,
+    sync::{Arc, LazyLock},
+};
+
+use deskwire_chat::{ChatError, Hold, Session};
+use deskwire_protocol::{
+    ErrorObject, ErrorType, Inbound, Method, MethodName, Params, Refused, Request, method, session::Pong,
+};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::{
+    authenticate,
+    batch::Batch,
+    caller::Caller,
+    refusal,
+    responder::{Place, Responder, encode},
+};
+
+/// Takes one frame apart and starts what it asks for.
+pub(crate) fn dispatch(caller: &Arc<Caller>, frame: &[u8]) {
+    match caller.codec.inbound(frame, caller.gate.config.batch) {
+        Inbound::Single(Ok(request)) => {
+            let in_flight = caller.begin();
+            let full = in_flight.is_none();
+            call(caller, request, Place::Socket(in_flight), full);
+        }
+        Inbound::Single(Err(Refused { id, error })) => {
+            caller.gate.metrics.answered(None, Some(error.data.kind), std::time::Duration::ZERO);
+            if let Some(reply) = encode::<()>(caller.codec, &id, &Err(error)) {
+                caller.session.outbox().push(reply);
+            }
+        }
+        Inbound::Batch(elements) => {
+            let in_flight = caller.begin();
+            let full = in_flight.is_none();
+            let batch = Batch::new(caller.clone(), elements.len(), in_flight);
+            elements.into_iter().enumerate().for_each(|(index, element)| {
+                dispatch_element(caller, element, &batch, index, full);
+            });
+        }
+    }
+}
+
+/// One element of a batch. `full`: there was no place for the batch among the requests in flight.
+pub(crate) fn dispatch_element(
+    caller: &Arc<Caller>,
+    element: Result<Request<'_>, Refused>,
+    batch: &Arc<Batch>,
+    index: usize,
+    full: bool,
+) {
+    let place = Place::Batch(batch.clone(), index);
+    match element {
+        Ok(request) => call(caller, request, place, full),
+        Err(Refused { id, error }) => Responder::new(caller.clone(), Some(id), None, place).refuse(error),
+    }
+}
+
+fn call(caller: &Arc<Caller>, request: Request<'_>, place: Place, full: bool) {
+    let name = MethodName::from_wire(&request.method);
+    let responder = Responder::new(caller.clone(), request.id, name, place);
+    let Some(name) = name else {
+        return responder.refuse(ErrorType::MethodNotFound.into());
+    };
+    if !name.roles().contains(&caller.role()) {
+        return responder.refuse(ErrorType::Authorization.into());
+    }
+    if full {
+        let limit = caller.gate.config.in_flight as u64;
+        return responder.refuse(ErrorObject::from(ErrorType::PendingRequestsLimitReached).with_limit(limit));
+    }
+    Call { caller, responder, params: request.params }.route(name);
+}
+
+/// A request on its way to its method.
+struct Call<'a> {
+    caller: &'a Arc<Caller>,
+    responder: Responder,
+    params: Params<'a>,
+}
+
+impl Call<'_> {
+    fn route(self, name: MethodName) {
+        match name {
+            MethodName::SessionStart => self.start(),
+            MethodName::SessionRefresh => self.refresh(),
+            MethodName::SessionPing => {
+                let server_time = self.caller.gate.clock.now();
+                self.at_once::<method::SessionPing>(|| Pong { server_time });
+            }
+            MethodName::RpcDiscover => self.at_once::<method::RpcDiscover>(openrpc),
+
+            MethodName::MessageSend => self.send::<method::MessageSend, _>(Session::send),
+            MethodName::ConversationNote => self.send::<method::ConversationNote, _>(Session::note),
+            MethodName::MessageRecall => self.ordered::<method::MessageRecall, _>(Session::recall),
+            MethodName::ConversationRead => self.ordered::<method::ConversationRead, _>(Session::read),
+            MethodName::ConversationAssign => self.ordered::<method::ConversationAssign, _>(Session::assign),
+            MethodName::ConversationTransfer => {
+                self.ordered::<method::ConversationTransfer, _>(Session::transfer)
+            }
+            MethodName::ConversationClose => self.ordered::<method::ConversationClose, _>(Session::close),
+            MethodName::ConversationReopen => self.ordered::<method::ConversationReopen, _>(Session::reopen),
+            MethodName::ConversationTag => self.ordered::<method::ConversationTag, _>(Session::tag),
+            MethodName::ConversationUntag => self.ordered::<method::ConversationUntag, _>(Session::untag),
+
+            MethodName::ConversationList => {
+                self.unordered::<method::ConversationList, _>(
+                    |s, params| async move { s.list(params).await },
+                );
+            }
+            MethodName::ConversationGet => {
+                self.unordered::<method::ConversationGet, _>(|s, params| async move { s.get(params).await });
+            }
+            MethodName::ConversationHistory => {
+                self.unordered::<method::ConversationHistory, _>(|s, params| async move {
+                    s.history(params).await
+                })
+            }
+            MethodName::ConversationSync => {
+                self.unordered::<method::ConversationSync, _>(
+                    |s, params| async move { s.sync(params).await },
+                );
+            }
+            MethodName::ConversationTyping => self.unordered::<method::ConversationTyping, _>(
+                |s, params| async move { s.typing(params).await },
+            ),
+            MethodName::ConversationDetach => self.unordered::<method::ConversationDetach, _>(
+                |s, params| async move { s.detach(params).await },
+            ),
+
+            MethodName::ConversationOpen => {
+                self.attaching::<method::ConversationOpen, _>(
+                    |s, params| async move { s.open(params).await },
+                );
+            }
+            MethodName::ConversationTake => {
+                self.attaching::<method::ConversationTake, _>(
+                    |s, params| async move { s.take(params).await },
+                );
+            }
+            MethodName::ConversationAttach => self.attaching::<method::ConversationAttach, _>(
+                |s, params| async move { s.attach(params).await },
+            ),
+        }
+    }
+
+    /// Answered from what is at hand.
+    fn at_once<M: Method>(self, answer: impl FnOnce() -> M::Result) {
+        let Self { responder, params, .. } = self;
+        responder.answer(params.read::<M::Params>().map(|_| answer()), Vec::new());
+    }
+
+    /// A write that counts as a send.
+    fn send<'s, M, F>(self, call: impl FnOnce(&'s Session, M::Params) -> F)
+    where
+        Self: 's,
+        M: Method<Result: 'static>,
+        F: Future<Output = Result<M::Result, ChatError>> + Send + 'static,
+    {
+        if let Err(wait) = self.caller.limits.send() {
+            let error = ErrorObject::from(ErrorType::TooManyRequests).with_retry_after(wait);
+            return self.responder.refuse(error);
+        }
+        self.ordered::<M, F>(call);
+    }
+
+    /// Chat takes it in its turn now; only its end is waited for elsewhere.
+    fn ordered<'s, M, F>(self, call: impl FnOnce(&'s Session, M::Params) -> F)
+    where
+        Self: 's,
+        M: Method<Result: 'static>,
+        F: Future<Output = Result<M::Result, ChatError>> + Send + 'static,
+    {
+        let Self { caller, responder, params } = self;
+        match params.read() {
+            Ok(params) => spawn(caller, responder, with_no_hold(call(&caller.session, params))),
+            Err(error) => responder.refuse(error),
+        }
+    }
+
+    /// May overtake others, and be overtaken.
+    fn unordered<M, F>(self, call: impl FnOnce(Arc<Session>, M::Params) -> F)
+    where
+        M: Method<Result: 'static>,
+        F: Future<Output = Result<M::Result, ChatError>> + Send + 'static,
+    {
+        let Self { caller, responder, params } = self;
+        match params.read() {
+            Ok(params) => spawn(caller, responder, with_no_hold(call(caller.session.clone(), params))),
+            Err(error) => responder.refuse(error),
+        }
+    }
+
+    /// The same, with events held back until the reply is in the outbox.
+    fn attaching<M, F>(self, call: impl FnOnce(Arc<Session>, M::Params) -> F)
+    where
+        M: Method,
+        F: Future<Output = Result<(M::Result, Hold), ChatError>> + Send + 'static,
+    {
+        let Self { caller, responder, params } = self;
+        match params.read() {
+            Ok(params) => {
+                let work = call(caller.session.clone(), params);
+                spawn(caller, responder, async move {
+                    work.await.map(|(result, hold)| (result, vec![hold])).map_err(refusal::of_chat)
+                });
+            }
+            Err(error) => responder.refuse(error),
+        }
+    }
+
+    fn start(self) {
+        let Self { caller, responder, params } = self;
+        match params.read() {
+            Ok(params) => spawn(caller, responder, authenticate::start_again(caller.clone(), params)),
+            Err(error) => responder.refuse(error),
+        }
+    }
+
+    fn refresh(self) {
+        let Self { caller, responder, params } = self;
+        match params.read() {
+            Ok(params) => spawn(caller, responder, authenticate::refresh(caller.clone(), params)),
+            Err(error) => responder.refuse(error),
+        }
+    }
+}
+
+async fn with_no_hold<T>(
+    work: impl Future<Output = Result<T, ChatError>>,
+) -> Result<(T, Vec<Hold>), ErrorObject> {
+    work.await.map(|result| (result, Vec::new())).map_err(refusal::of_chat)
+}
+
+/// Waits for the work on the task tracker, no longer than a request may take, and answers.
+fn spawn<T: Serialize>(
+    caller: &Arc<Caller>,
+    responder: Responder,
+    work: impl Future<Output = Result<(T, Vec<Hold>), ErrorObject>> + Send + 'static,
+) {
+    let deadline = caller.gate.config.request_timeout;
+    caller.gate.tasks.spawn(async move {
+        match timeout(deadline, work).await {
+            Ok(Ok((result, holds))) => responder.answer(Ok(result), holds),
+            Ok(Err(error)) => responder.refuse(error),
+            Err(_) => responder.refuse(ErrorType::RequestTimeout.into()),
+        }
+    });
+}
+
+/// The contract as a document, made once.
+pub(crate) fn openrpc() -> serde_json::Value {
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(deskwire_protocol::spec::openrpc);
+    DOCUMENT.clone()
+}

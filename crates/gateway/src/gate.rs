@@ -1,0 +1,48 @@
+//! What every socket of this node shares.
+
+use std::sync::Arc;
+
+use deskwire_chat::{Chat, Clock};
+use deskwire_store::Store;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{GatewayConfig, TokenKeys, metrics::Metrics, sessions::Sessions};
+
+/// Settings, services and the sockets themselves.
+pub(crate) struct Gate {
+    pub(crate) config: GatewayConfig,
+    pub(crate) chat: Chat,
+    pub(crate) store: Store,
+    pub(crate) keys: TokenKeys,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) prometheus: PrometheusHandle,
+    pub(crate) metrics: Metrics,
+    /// Requests, and whatever else must not outlive the process's own drain.
+    pub(crate) tasks: TaskTracker,
+    /// One task a socket: drain waits for them.
+    pub(crate) sockets: TaskTracker,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) draining: CancellationToken,
+}
+
+/// The place of one WebSocket among `max_sockets`; free again when it is dropped.
+pub(crate) struct Place {
+    gate: Arc<Gate>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    pub(crate) fn new(gate: Arc<Gate>, permit: OwnedSemaphorePermit) -> Self {
+        gate.metrics.sockets.increment(1);
+        Self { gate, _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gate.metrics.sockets.decrement(1);
+    }
+}
