@@ -23,7 +23,7 @@ use crate::stream::Stream;
 /// Head and path of a request: no client of ours needs more.
 const HEAD_BYTES: usize = 16 * 1024;
 /// A connection that never becomes a WebSocket is asked to go after this time, however busy,
-const HTTP_LIFETIME: Duration = Duration::from_secs(60);
+const HTTP_LIFETIME: Duration = Duration::from_mins(1);
 /// and dropped after this one.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
 /// Pause after a failed accept; doubled with each failure, up to the longest one.
@@ -121,12 +121,11 @@ async fn serve_http(stream: Stream, router: Router, header_timeout: Duration, st
         () = stop.cancelled() => None,
         () = sleep(HTTP_LIFETIME) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            timeout(HTTP_GRACE, connection).await.unwrap_or(Ok(()))
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        timeout(HTTP_GRACE, connection).await.unwrap_or(Ok(()))
     };
     if let Err(error) = ended {
         debug!(error = %error, "an HTTP connection ended badly");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use deskwire_chat::{Hold, OutboxLimits};
 use deskwire_protocol::{
     CloseCode, Codec, ErrorObject, ErrorType, Inbound as Frame, Method, MethodName, Params, Refused, Request,
-    RequestId, SessionId,
+    SessionId,
     conversation::AttachParams,
     method,
     page::PageSize,
@@ -19,7 +19,6 @@ use deskwire_protocol::{
 };
 use deskwire_store::{Scope, UserRecord};
 use futures::StreamExt;
-use serde::Serialize;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout, timeout_at},
@@ -35,7 +34,8 @@ use crate::{
     gate::{Gate, Place},
     inbound::{self, Inbound},
     limits::{sends_of, sessions_of},
-    refusal, responder,
+    refusal,
+    responder::encode,
     sessions::Seat,
     upgrade::Socket,
     write::{WriteError, write_frames},
@@ -167,14 +167,14 @@ async fn single_start(gate: &Arc<Gate>, codec: Codec, request: Request<'_>) -> S
     let id = request.id;
     match start(gate, codec, request.params).await {
         Ok((entered, result, holds)) => {
-            if let Some(reply) = id.and_then(|id| encode(codec, &id, Ok(result))) {
+            if let Some(reply) = id.and_then(|id| encode(codec, &id, &Ok(result))) {
                 entered.caller.session.outbox().push(reply);
             }
             drop(holds);
             Step { entered: Some(entered), ..Step::default() }
         }
         Err(denied) => Step {
-            reply: id.and_then(|id| encode::<()>(codec, &id, Err(denied.error))),
+            reply: id.and_then(|id| encode::<()>(codec, &id, &Err(denied.error))),
             close: denied.close,
             entered: None,
         },
@@ -209,14 +209,14 @@ async fn batch_before_session(
                 for (index, reply) in replies.into_iter().enumerate() {
                     batch.fill(index, reply, Vec::new());
                 }
-                batch.fill(start_at, id.and_then(|id| encode(codec, &id, Ok(result))), holds);
+                batch.fill(start_at, id.and_then(|id| encode(codec, &id, &Ok(result))), holds);
                 for (index, element) in elements.enumerate() {
                     dispatch::dispatch_element(caller, element, &batch, start_at + 1 + index, false);
                 }
                 return Step { entered: Some(entered), ..Step::default() };
             }
             Err(denied) => {
-                replies.push(id.and_then(|id| encode::<()>(codec, &id, Err(denied.error))));
+                replies.push(id.and_then(|id| encode::<()>(codec, &id, &Err(denied.error))));
                 close = denied.close;
             }
         }
@@ -234,28 +234,24 @@ fn answer_without_session(
 ) -> Option<Bytes> {
     let request = match element {
         Ok(request) => request,
-        Err(Refused { id, error }) => return encode::<()>(codec, id, Err(error.clone())),
+        Err(Refused { id, error }) => return encode::<()>(codec, id, &Err(error.clone())),
     };
     let id = request.id.as_ref()?;
     match MethodName::from_wire(&request.method) {
-        None => encode::<()>(codec, id, Err(ErrorType::MethodNotFound.into())),
+        None => encode::<()>(codec, id, &Err(ErrorType::MethodNotFound.into())),
         Some(MethodName::SessionPing) => {
             let server_time = gate.clock.now();
-            encode(codec, id, read::<method::SessionPing>(request.params).map(|_| Pong { server_time }))
+            encode(codec, id, &read::<method::SessionPing>(request.params).map(|_| Pong { server_time }))
         }
         Some(MethodName::RpcDiscover) => {
-            encode(codec, id, read::<method::RpcDiscover>(request.params).map(|_| dispatch::openrpc()))
+            encode(codec, id, &read::<method::RpcDiscover>(request.params).map(|_| dispatch::openrpc()))
         }
-        Some(_) => encode::<()>(codec, id, Err(ErrorType::Authentication.into())),
+        Some(_) => encode::<()>(codec, id, &Err(ErrorType::Authentication.into())),
     }
 }
 
 fn read<M: Method>(params: Params<'_>) -> Result<M::Params, ErrorObject> {
     params.read()
-}
-
-fn encode<T: Serialize>(codec: Codec, id: &RequestId, outcome: Result<T, ErrorObject>) -> Option<Bytes> {
-    responder::encode(codec, id, &outcome)
 }
 
 /// `session.start` on a socket without session.

@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// The client is told so long before its token runs out.
-const EXPIRY_NOTICE: Duration = Duration::from_secs(60);
+const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
 /// The wall clock is asked again at least so often how long the token still lives: it may have been set.
-const EXPIRY_CHECK: Duration = Duration::from_secs(3600);
+const EXPIRY_CHECK: Duration = Duration::from_hours(1);
 /// Beyond the time of a request: by then every request in flight has been answered.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
 

@@ -27,7 +27,7 @@ pub(crate) fn dispatch(caller: &Arc<Caller>, frame: &[u8]) {
         Inbound::Single(Ok(request)) => {
             let in_flight = caller.begin();
             let full = in_flight.is_none();
-            call(caller, request, Place::Socket(in_flight), full);
+            call(caller, request, Place::Socket { _in_flight: in_flight }, full);
         }
         Inbound::Single(Err(Refused { id, error })) => {
             caller.gate.metrics.answered(None, Some(error.data.kind), std::time::Duration::ZERO);
@@ -101,7 +101,7 @@ impl Call<'_> {
             MethodName::ConversationRead => self.ordered::<method::ConversationRead, _>(Session::read),
             MethodName::ConversationAssign => self.ordered::<method::ConversationAssign, _>(Session::assign),
             MethodName::ConversationTransfer => {
-                self.ordered::<method::ConversationTransfer, _>(Session::transfer)
+                self.ordered::<method::ConversationTransfer, _>(Session::transfer);
             }
             MethodName::ConversationClose => self.ordered::<method::ConversationClose, _>(Session::close),
             MethodName::ConversationReopen => self.ordered::<method::ConversationReopen, _>(Session::reopen),
@@ -119,7 +119,7 @@ impl Call<'_> {
             MethodName::ConversationHistory => {
                 self.unordered::<method::ConversationHistory, _>(|s, params| async move {
                     s.history(params).await
-                })
+                });
             }
             MethodName::ConversationSync => {
                 self.unordered::<method::ConversationSync, _>(
@@ -152,7 +152,7 @@ impl Call<'_> {
     /// Answered from what is at hand.
     fn at_once<M: Method>(self, answer: impl FnOnce() -> M::Result) {
         let Self { responder, params, .. } = self;
-        responder.answer(params.read::<M::Params>().map(|_| answer()), Vec::new());
+        responder.answer(&params.read::<M::Params>().map(|_| answer()), Vec::new());
     }
 
     /// A write that counts as a send.
@@ -246,7 +246,7 @@ fn spawn<T: Serialize>(
     let deadline = caller.gate.config.request_timeout;
     caller.gate.tasks.spawn(async move {
         match timeout(deadline, work).await {
-            Ok(Ok((result, holds))) => responder.answer(Ok(result), holds),
+            Ok(Ok((result, holds))) => responder.answer(&Ok(result), holds),
             Ok(Err(error)) => responder.refuse(error),
             Err(_) => responder.refuse(ErrorType::RequestTimeout.into()),
         }

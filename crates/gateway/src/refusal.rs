@@ -20,8 +20,9 @@ pub(crate) fn of_chat(error: ChatError) -> ErrorObject {
         ChatError::ChatInactive => ErrorType::ChatInactive.into(),
         ChatError::Forbidden(sentence) => ErrorObject::new(ErrorType::Authorization, sentence),
         ChatError::NotSendable(sentence) => ErrorObject::new(ErrorType::NotSendable, sentence),
+        ChatError::AlreadyDone(sentence) => ErrorObject::new(ErrorType::AlreadyExists, sentence),
         ChatError::LimitReached { limit, what } => {
-            ErrorObject::new(ErrorType::LimitReached, what).with_limit(limit)
+            ErrorObject::new(ErrorType::LimitReached, format!("at most {limit} {what}")).with_limit(limit)
         }
         ChatError::Busy | ChatError::ShuttingDown => unavailable(),
         ChatError::Timeout => ErrorType::RequestTimeout.into(),
@@ -88,6 +89,7 @@ mod tests {
             (ChatError::NotFound, ErrorType::NotFound),
             (ChatError::ChatInactive, ErrorType::ChatInactive),
             (ChatError::Forbidden("no"), ErrorType::Authorization),
+            (ChatError::AlreadyDone("no"), ErrorType::AlreadyExists),
             (ChatError::NotSendable("no".into()), ErrorType::NotSendable),
             (ChatError::Busy, ErrorType::ServiceUnavailable),
             (ChatError::ShuttingDown, ErrorType::ServiceUnavailable),
@@ -104,7 +106,7 @@ mod tests {
             (error.data.kind, error.data.field.as_deref()),
             (ErrorType::Validation, Some("content.text"))
         );
-        let error = of_chat(ChatError::LimitReached { limit: 7, what: "too many tags".into() });
+        let error = of_chat(ChatError::LimitReached { limit: 7, what: "tags".into() });
         assert_eq!((error.data.kind, error.data.limit), (ErrorType::LimitReached, Some(7)));
     }
 

@@ -17,7 +17,7 @@ use crate::{
 /// Where the reply goes.
 pub(crate) enum Place {
     /// Into the outbox. A request that is only refused needs no place among those in flight.
-    Socket(Option<InFlight>),
+    Socket { _in_flight: Option<InFlight> },
     /// Into a batch, at this index.
     Batch(Arc<Batch>, usize),
 }
@@ -45,20 +45,20 @@ impl Responder {
 
     /// Refuses the request.
     pub(crate) fn refuse(self, error: ErrorObject) {
-        self.answer::<()>(Err(error), Vec::new());
+        self.answer::<()>(&Err(error), Vec::new());
     }
 
     /// Answers, and only then lets go of the events that `holds` keep back.
-    pub(crate) fn answer<T: Serialize>(mut self, outcome: Result<T, ErrorObject>, holds: Vec<Hold>) {
+    pub(crate) fn answer<T: Serialize>(mut self, outcome: &Result<T, ErrorObject>, holds: Vec<Hold>) {
         self.finish(outcome, holds);
     }
 
-    fn finish<T: Serialize>(&mut self, outcome: Result<T, ErrorObject>, holds: Vec<Hold>) {
+    fn finish<T: Serialize>(&mut self, outcome: &Result<T, ErrorObject>, holds: Vec<Hold>) {
         self.answered = true;
         let refused = outcome.as_ref().err().map(|error| error.data.kind);
-        let reply = self.id.as_ref().and_then(|id| encode(self.caller.codec, id, &outcome));
+        let reply = self.id.as_ref().and_then(|id| encode(self.caller.codec, id, outcome));
         match &self.place {
-            Place::Socket(_) => {
+            Place::Socket { .. } => {
                 if let Some(reply) = reply {
                     self.caller.session.outbox().push(reply);
                 }
@@ -74,7 +74,7 @@ impl Drop for Responder {
     fn drop(&mut self) {
         if !self.answered {
             let method = self.method.map_or("unknown", MethodName::as_str);
-            self.finish::<()>(Err(refusal::unanswered(method)), Vec::new());
+            self.finish::<()>(&Err(refusal::unanswered(method)), Vec::new());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deskwire_store::Scope;
+use deskwire_store::{Revocation, Scope};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -12,7 +12,7 @@ use crate::gate::Gate;
 /// A socket must be closed within 5 s of the revocation.
 const EVERY: Duration = Duration::from_secs(2);
 /// Clocks of nodes differ, and a commit is later than the time it bears: the same revocation may well be seen twice.
-const OVERLAP: Duration = Duration::from_secs(60);
+const OVERLAP: Duration = Duration::from_mins(1);
 
 pub(crate) async fn watch(gate: Arc<Gate>, stop: CancellationToken) {
     let mut since = gate.clock.now().minus(OVERLAP);
@@ -27,29 +27,22 @@ pub(crate) async fn watch(gate: Arc<Gate>, stop: CancellationToken) {
         // Histograms gather samples until someone sums them up.
         gate.prometheus.run_upkeep();
         let asked_at = gate.clock.now();
-        match timeout(gate.config.request_timeout, gate.store.revocations_since(since)).await {
+        let asked = timeout(gate.config.request_timeout, gate.store.revocations_since(since)).await;
+        let problem = match asked {
             Ok(Ok(revocations)) => {
-                for revocation in revocations {
-                    let scope = Scope {
-                        shop_id: revocation.shop_id,
-                        role: revocation.role,
-                        user_id: revocation.user_id,
-                    };
-                    gate.sessions.revoke(&scope, revocation.revoke_time);
+                for Revocation { shop_id, role, user_id, revoke_time } in revocations {
+                    gate.sessions.revoke(&Scope { shop_id, role, user_id }, revoke_time);
                 }
                 since = asked_at.minus(OVERLAP);
-                failing = false;
+                None
             }
-            Ok(Err(error)) if !failing => {
-                failing = true;
-                warn!(error = %error, "cannot ask the store for revoked tokens, trying on");
-            }
-            Ok(Err(_)) => {}
-            Err(_) if !failing => {
-                failing = true;
-                warn!("the store does not answer who was revoked, trying on");
-            }
-            Err(_) => {}
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("no answer in time".to_owned()),
+        };
+        // Said once, not every two seconds.
+        if let Some(problem) = problem.as_ref().filter(|_| !failing) {
+            warn!(problem, "cannot ask the store who was revoked, trying on");
         }
+        failing = problem.is_some();
     }
 }

@@ -157,10 +157,12 @@ impl TokenKeys {
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let signed = jsonwebtoken::decode::<Signed>(token, &key.verifies, &validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::InvalidSignature => TokenError::BadSignature,
-                ErrorKind::InvalidAlgorithm => TokenError::WrongAlgorithm,
-                _ => TokenError::Malformed,
+            .map_err(|error| {
+                if matches!(error.kind(), ErrorKind::InvalidSignature) {
+                    TokenError::BadSignature
+                } else {
+                    TokenError::Malformed
+                }
             })?
             .claims;
         let mut claims = signed.claims;
