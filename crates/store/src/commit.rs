@@ -1,0 +1,327 @@
+//! Many commands in one transaction: load under locks, ask the rules, write what they answer.
+
+use std::collections::HashMap;
+
+use deskwire_protocol::{ClientMessageId, ConversationId, ParticipantRole, Person, Seq, ShopId, Timestamp, UserId};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
+
+use crate::{
+    ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
+    messages::messages_sql,
+    row::{self, CONVERSATION, CONVERSATION_FROM},
+    sql::{Params, ROWS},
+};
+
+/// By what a send is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SendKey {
+    /// Into which conversation.
+    pub conversation_id: ConversationId,
+    /// In which role.
+    pub role: ParticipantRole,
+    /// By whom.
+    pub user_id: UserId,
+    /// As the sender chose.
+    pub client_message_id: ClientMessageId,
+}
+
+/// An earlier send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentRecord {
+    /// Its place.
+    pub seq: Seq,
+    /// When it was taken.
+    pub create_time: Timestamp,
+}
+
+/// What must be loaded to decide.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Locked and read, in this order: ascending, so that two nodes never wait for each other.
+    pub conversations: Vec<ConversationId>,
+    /// Whether these were sent before.
+    pub sends: Vec<SendKey>,
+    /// Messages in their latest revision.
+    pub messages: Vec<(ConversationId, Seq)>,
+    /// How many messages after a place count as unread for a side.
+    pub unread_after: Vec<(ConversationId, Side, Seq)>,
+    /// Agents by id.
+    pub agents: Vec<(ShopId, UserId)>,
+}
+
+/// What was loaded; what does not exist is left out.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Locked until the commit.
+    pub conversations: HashMap<ConversationId, ConversationRecord>,
+    /// Sent before.
+    pub sent: HashMap<SendKey, SentRecord>,
+    /// In their latest revision.
+    pub messages: HashMap<(ConversationId, Seq), MessageRecord>,
+    /// Counts.
+    pub unread: HashMap<(ConversationId, Side, Seq), u32>,
+    /// Agents.
+    pub agents: HashMap<(ShopId, UserId), Person>,
+}
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Whole new states.
+    pub conversations: Vec<ConversationRecord>,
+    /// Created.
+    pub messages: Vec<MessageRecord>,
+    /// Revised; each message is told its latest revision.
+    pub revisions: Vec<EventRecord>,
+}
+
+impl Store {
+    /// Loads what is needed under its locks, asks `decide`, writes what it answers and commits. When this returns
+    /// `Ok`, all of it is durable; when `Err`, none of it is known to be.
+    pub async fn commit<R: Send>(
+        &self,
+        needs: &Needs,
+        decide: impl FnOnce(Loaded) -> (Changes, R) + Send,
+    ) -> Result<R, StoreError> {
+        let transaction = self.begin().await?;
+        let loaded = self.load(&transaction, needs).await?;
+        let (changes, answer) = decide(loaded);
+        self.write(&transaction, &changes).await?;
+        transaction.commit().await?;
+        Ok(answer)
+    }
+
+    async fn load(&self, transaction: &DatabaseTransaction, needs: &Needs) -> Result<Loaded, StoreError> {
+        let mut loaded = Loaded::default();
+        for ids in needs.conversations.chunks(ROWS) {
+            let mut params = Params::default();
+            let list = params.list(ids.iter().map(|id| id.get().into()));
+            let lock = match self.backend() {
+                DbBackend::Postgres => "ORDER BY c.conversation_id FOR UPDATE OF c",
+                _ => "",
+            };
+            let sql = format!(
+                "SELECT {CONVERSATION} FROM {CONVERSATION_FROM} WHERE c.conversation_id IN ({list}) {lock}"
+            );
+            for row in self.within(transaction, sql, params).await? {
+                let record = row::conversation(&row)?;
+                loaded.conversations.insert(record.conversation_id, record);
+            }
+        }
+        for keys in needs.sends.chunks(ROWS) {
+            self.load_sent(transaction, keys, &mut loaded).await?;
+        }
+        for keys in needs.messages.chunks(ROWS) {
+            let mut params = Params::default();
+            let sql = messages_sql(&mut params, keys);
+            for row in self.within(transaction, sql, params).await? {
+                let message = row::message(&row)?;
+                loaded.messages.insert((message.conversation_id, message.seq), message);
+            }
+        }
+        for keys in needs.unread_after.chunks(ROWS) {
+            self.load_unread(transaction, keys, &mut loaded).await?;
+        }
+        for keys in needs.agents.chunks(ROWS) {
+            let mut params = Params::default();
+            let rows = params.rows(keys.iter().map(|(shop, user)| vec![shop.as_str().into(), user.as_str().into()]));
+            let sql = format!(
+                "SELECT a.shop_id, a.user_id, a.name, a.avatar FROM (VALUES {rows}) AS k
+                 JOIN agent a ON a.shop_id = k.column1 AND a.user_id = k.column2"
+            );
+            for row in self.within(transaction, sql, params).await? {
+                let person = Person {
+                    user_id: row::user_id(&row, "agent", "user_id")?,
+                    name: row::get(&row, "name")?,
+                    avatar: row::get(&row, "avatar")?,
+                };
+                loaded.agents.insert((row::shop_id(&row, "agent")?, person.user_id.clone()), person);
+            }
+        }
+        Ok(loaded)
+    }
+
+    async fn load_sent(
+        &self,
+        transaction: &DatabaseTransaction,
+        keys: &[SendKey],
+        loaded: &mut Loaded,
+    ) -> Result<(), StoreError> {
+        let mut params = Params::default();
+        let mut wanted = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            wanted.push(vec![
+                Value::from(i64::try_from(index).unwrap_or(i64::MAX)),
+                key.conversation_id.get().into(),
+                row::wire_word(&key.role)?.into(),
+                key.user_id.as_str().into(),
+                key.client_message_id.as_str().into(),
+            ]);
+        }
+        let rows = params.rows(wanted.into_iter());
+        let sql = format!(
+            "SELECT k.column1 AS place, m.seq, m.create_time FROM (VALUES {rows}) AS k
+             JOIN message m ON m.conversation_id = k.column2 AND m.sender_role = k.column3
+                 AND m.sender_id = k.column4 AND m.client_message_id = k.column5"
+        );
+        for row in self.within(transaction, sql, params).await? {
+            let place: i64 = row::get(&row, "place")?;
+            let sent = SentRecord { seq: row::seq(&row, "message", "seq")?, create_time: row::time(&row, "create_time")? };
+            if let Some(key) = usize::try_from(place).ok().and_then(|place| keys.get(place)) {
+                loaded.sent.insert(key.clone(), sent);
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_unread(
+        &self,
+        transaction: &DatabaseTransaction,
+        keys: &[(ConversationId, Side, Seq)],
+        loaded: &mut Loaded,
+    ) -> Result<(), StoreError> {
+        let mut params = Params::default();
+        let rows = params.rows(keys.iter().enumerate().map(|(index, (id, side, seq))| {
+            let side = match side {
+                Side::Buyer => "BUYER",
+                Side::Shop => "SHOP",
+            };
+            let index = i64::try_from(index).unwrap_or(i64::MAX);
+            vec![index.into(), id.get().into(), side.into(), seq.get().into()]
+        }));
+        let sql = format!(
+            "SELECT k.column1 AS place, count(m.seq) AS unread FROM (VALUES {rows}) AS k
+             LEFT JOIN message m ON m.conversation_id = k.column2 AND m.seq > k.column4
+                 AND NOT m.recalled AND m.visibility = 'ALL'
+                 AND ((k.column3 = 'SHOP' AND m.sender_role = 'BUYER')
+                     OR (k.column3 = 'BUYER' AND m.sender_role IN ('CUSTOMER_SERVICE', 'ROBOT')))
+             GROUP BY k.column1"
+        );
+        for row in self.within(transaction, sql, params).await? {
+            let place: i64 = row::get(&row, "place")?;
+            let unread: i64 = row::get(&row, "unread")?;
+            if let Some(key) = usize::try_from(place).ok().and_then(|place| keys.get(place)) {
+                loaded.unread.insert(*key, u32::try_from(unread).unwrap_or(u32::MAX));
+            }
+        }
+        Ok(())
+    }
+
+    async fn within(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: String,
+        params: Params,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        Ok(transaction.query_all_raw(self.statement(sql, params.values)).await?)
+    }
+
+    async fn write(&self, transaction: &DatabaseTransaction, changes: &Changes) -> Result<(), StoreError> {
+        for messages in changes.messages.chunks(ROWS) {
+            let mut rows = Vec::with_capacity(messages.len());
+            for message in messages {
+                rows.push(vec![
+                    message.conversation_id.get().into(),
+                    message.seq.get().into(),
+                    message.buyer_prev_seq.get().into(),
+                    row::wire_word(&message.sender.role)?.into(),
+                    message.sender.user_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+                    message.sender.name.as_str().into(),
+                    message.client_message_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+                    row::to_json(&message.content)?.into(),
+                    row::wire_word(&message.visibility)?.into(),
+                    message.recalled.into(),
+                    message.create_time.millis().into(),
+                ]);
+            }
+            let mut params = Params::default();
+            let rows = params.rows(rows.into_iter());
+            let sql = format!(
+                "INSERT INTO message (conversation_id, seq, buyer_prev_seq, sender_role, sender_id, sender_name,
+                     client_message_id, content, visibility, recalled, create_time) VALUES {rows}"
+            );
+            transaction.execute_raw(self.statement(sql, params.values)).await?;
+        }
+        for revisions in changes.revisions.chunks(ROWS) {
+            self.write_revisions(transaction, revisions).await?;
+        }
+        for conversations in changes.conversations.chunks(ROWS) {
+            let mut rows = Vec::with_capacity(conversations.len());
+            for record in conversations {
+                rows.push(vec![
+                    record.conversation_id.get().into(),
+                    row::wire_word(&record.status)?.into(),
+                    record.assignee.as_ref().map(|person| person.user_id.as_str().to_owned()).into(),
+                    row::to_json(&record.tags)?.into(),
+                    record.last_seq.get().into(),
+                    record.buyer_last_seq.get().into(),
+                    record.buyer_read_seq.get().into(),
+                    record.shop_read_seq.get().into(),
+                    i64::from(record.buyer_unread).into(),
+                    i64::from(record.shop_unread).into(),
+                    record.latest_message_seq.get().into(),
+                    record.buyer_latest_message_seq.get().into(),
+                    record.update_time.millis().into(),
+                ]);
+            }
+            let mut params = Params::default();
+            let rows = params.rows(rows.into_iter());
+            let sql = format!(
+                "UPDATE conversation SET status = v.column2, assignee_id = v.column3, tags = v.column4,
+                     last_seq = v.column5, buyer_last_seq = v.column6, buyer_read_seq = v.column7,
+                     shop_read_seq = v.column8, buyer_unread = v.column9, shop_unread = v.column10,
+                     latest_message_seq = v.column11, buyer_latest_message_seq = v.column12, update_time = v.column13
+                 FROM (VALUES {rows}) AS v WHERE conversation.conversation_id = v.column1"
+            );
+            transaction.execute_raw(self.statement(sql, params.values)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_revisions(
+        &self,
+        transaction: &DatabaseTransaction,
+        revisions: &[EventRecord],
+    ) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(revisions.len());
+        for event in revisions {
+            rows.push(vec![
+                event.message.conversation_id.get().into(),
+                event.seq.get().into(),
+                event.message.seq.get().into(),
+                event.buyer_prev_seq.get().into(),
+                i64::from(event.message.revision).into(),
+                event.message.recalled.into(),
+                row::to_json(&event.message.content)?.into(),
+                event.message.create_time.millis().into(),
+            ]);
+        }
+        let mut params = Params::default();
+        let rows = params.rows(rows.into_iter());
+        let sql = format!(
+            "INSERT INTO message_revision (conversation_id, seq, message_seq, buyer_prev_seq, revision, recalled,
+                 content, create_time) VALUES {rows}"
+        );
+        transaction.execute_raw(self.statement(sql, params.values)).await?;
+
+        // Two revisions of one message in a batch: the later one stands.
+        let mut latest: HashMap<(i64, i64), (i64, bool)> = HashMap::new();
+        for event in revisions {
+            let key = (event.message.conversation_id.get(), event.message.seq.get());
+            let newest = latest.entry(key).or_insert((0, false));
+            if event.seq.get() > newest.0 {
+                *newest = (event.seq.get(), event.message.recalled);
+            }
+        }
+        let mut params = Params::default();
+        let rows = params.rows(latest.into_iter().map(|((id, seq), (revision_seq, recalled))| {
+            vec![id.into(), seq.into(), revision_seq.into(), recalled.into()]
+        }));
+        let sql = format!(
+            "UPDATE message SET revision_seq = v.column3, recalled = v.column4
+             FROM (VALUES {rows}) AS v WHERE message.conversation_id = v.column1 AND message.seq = v.column2"
+        );
+        transaction.execute_raw(self.statement(sql, params.values)).await?;
+        Ok(())
+    }
+}

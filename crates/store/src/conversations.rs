@@ -1,0 +1,176 @@
+//! Conversations, always within a caller's scope.
+
+use deskwire_protocol::{ConversationId, Seq, ShopId, Timestamp, conversation::ConversationStatus};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+
+use crate::{
+    ConversationRecord, Head, Scope, Side, Store, StoreError,
+    row::{self, CONVERSATION, CONVERSATION_FROM},
+    sql::Params,
+};
+
+/// Which conversations to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConversationQuery {
+    /// Only these.
+    pub status: Option<ConversationStatus>,
+    /// The last row of the page before.
+    pub after: Option<(Timestamp, ConversationId)>,
+    /// Rows.
+    pub limit: u32,
+}
+
+/// The condition that keeps a query inside its scope.
+fn within(scope: &Scope, params: &mut Params) -> String {
+    let shop = params.push(scope.shop_id.as_str());
+    match scope.side() {
+        Side::Shop => format!("c.shop_id = {shop}"),
+        Side::Buyer => format!("c.shop_id = {shop} AND c.buyer_id = {}", params.push(scope.user_id.as_str())),
+    }
+}
+
+impl Store {
+    /// The buyer's conversation with the shop; made under `candidate` if there is none.
+    pub async fn open_conversation(
+        &self,
+        scope: &Scope,
+        candidate: ConversationId,
+        now: Timestamp,
+    ) -> Result<ConversationRecord, StoreError> {
+        if let Some(record) = self.conversation_of(scope).await? {
+            return Ok(record);
+        }
+        let mut params = Params::default();
+        let id = params.push(candidate.get());
+        let shop = params.push(scope.shop_id.as_str());
+        let buyer = params.push(scope.user_id.as_str());
+        let now = params.push(now.millis());
+        let sql = format!(
+            "INSERT INTO conversation (conversation_id, shop_id, buyer_id, status, tags, last_seq, buyer_last_seq,
+                 buyer_read_seq, shop_read_seq, buyer_unread, shop_unread, latest_message_seq,
+                 buyer_latest_message_seq, create_time, update_time)
+             VALUES ({id}, {shop}, {buyer}, 'OPEN', '[]', 0, 0, 0, 0, 0, 0, 0, 0, {now}, {now})
+             ON CONFLICT DO NOTHING"
+        );
+        self.writing().execute_raw(self.statement(sql, params.values)).await?;
+        // Whoever came first made it; none there means that the number itself was taken.
+        self.conversation_of(scope).await?.ok_or(StoreError::Collision)
+    }
+
+    async fn conversation_of(&self, scope: &Scope) -> Result<Option<ConversationRecord>, StoreError> {
+        let mut params = Params::default();
+        let condition = format!(
+            "c.shop_id = {} AND c.buyer_id = {}",
+            params.push(scope.shop_id.as_str()),
+            params.push(scope.user_id.as_str())
+        );
+        Ok(self.select(&condition, "", params).await?.pop())
+    }
+
+    /// One conversation, if it is the caller's.
+    pub async fn conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<Option<ConversationRecord>, StoreError> {
+        let mut params = Params::default();
+        let condition = format!("{} AND c.conversation_id = {}", within(scope, &mut params), params.push(id.get()));
+        Ok(self.select(&condition, "", params).await?.pop())
+    }
+
+    /// The caller's conversations, latest change first.
+    pub async fn conversations(
+        &self,
+        scope: &Scope,
+        query: &ConversationQuery,
+    ) -> Result<Vec<ConversationRecord>, StoreError> {
+        let mut params = Params::default();
+        let mut condition = within(scope, &mut params);
+        if let Some(status) = &query.status {
+            condition += &format!(" AND c.status = {}", params.push(row::wire_word(status)?));
+        }
+        if let Some((time, id)) = query.after {
+            let (time, id) = (params.push(time.millis()), params.push(id.get()));
+            condition += &format!(" AND (c.update_time, c.conversation_id) < ({time}, {id})");
+        }
+        let limit = params.push(i64::from(query.limit));
+        let order = format!("ORDER BY c.update_time DESC, c.conversation_id DESC LIMIT {limit}");
+        self.select(&condition, &order, params).await
+    }
+
+    /// The caller's conversations that changed after a place, oldest change first.
+    pub async fn conversations_changed(
+        &self,
+        scope: &Scope,
+        after: (Timestamp, i64),
+        limit: u32,
+    ) -> Result<Vec<ConversationRecord>, StoreError> {
+        let mut params = Params::default();
+        let mut condition = within(scope, &mut params);
+        let (time, id) = (params.push(after.0.millis()), params.push(after.1));
+        condition += &format!(" AND (c.update_time, c.conversation_id) > ({time}, {id})");
+        let limit = params.push(i64::from(limit));
+        let order = format!("ORDER BY c.update_time, c.conversation_id LIMIT {limit}");
+        self.select(&condition, &order, params).await
+    }
+
+    /// Conversations by number. The server's own view, for those whose scope is known already.
+    pub async fn conversations_by_id(&self, ids: &[ConversationId]) -> Result<Vec<ConversationRecord>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(crate::sql::ROWS) {
+            let mut params = Params::default();
+            let list = params.list(ids.iter().map(|id| id.get().into()));
+            found.extend(self.select(&format!("c.conversation_id IN ({list})"), "", params).await?);
+        }
+        Ok(found)
+    }
+
+    /// Where the sequences of these conversations stand.
+    pub async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<Head>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(crate::sql::ROWS) {
+            let mut params = Params::default();
+            let list = params.list(ids.iter().map(|id| id.get().into()));
+            let condition = format!("conversation_id IN ({list})");
+            found.extend(self.select_heads(&condition, params).await?);
+        }
+        Ok(found)
+    }
+
+    /// Where the sequences stand of the conversations of these shops that changed since a time.
+    pub async fn heads_changed_since(&self, shops: &[ShopId], since: Timestamp) -> Result<Vec<Head>, StoreError> {
+        let mut found = Vec::new();
+        for shops in shops.chunks(crate::sql::ROWS) {
+            let mut params = Params::default();
+            let list = params.list(shops.iter().map(|shop| shop.as_str().into()));
+            let condition = format!("shop_id IN ({list}) AND update_time >= {}", params.push(since.millis()));
+            found.extend(self.select_heads(&condition, params).await?);
+        }
+        Ok(found)
+    }
+
+    async fn select(&self, condition: &str, order: &str, params: Params) -> Result<Vec<ConversationRecord>, StoreError> {
+        let sql = format!("SELECT {CONVERSATION} FROM {CONVERSATION_FROM} WHERE {condition} {order}");
+        let rows = self.rows(sql, params).await?;
+        rows.iter().map(row::conversation).collect()
+    }
+
+    async fn select_heads(&self, condition: &str, params: Params) -> Result<Vec<Head>, StoreError> {
+        let sql = format!("SELECT conversation_id, last_seq, buyer_last_seq FROM conversation WHERE {condition}");
+        let rows = self.rows(sql, params).await?;
+        rows.iter()
+            .map(|row| {
+                let seq = |column| -> Result<Seq, StoreError> { row::seq(row, "conversation", column) };
+                Ok(Head {
+                    conversation_id: row::conversation_id(row, "conversation")?,
+                    last_seq: seq("last_seq")?,
+                    buyer_last_seq: seq("buyer_last_seq")?,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn rows(&self, sql: String, params: Params) -> Result<Vec<QueryResult>, DbErr> {
+        self.reading().query_all_raw(self.statement(sql, params.values)).await
+    }
+}

@@ -1,0 +1,30 @@
+//! The only crate that knows SQL: conversations, messages and people, on `SQLite` or `PostgreSQL`.
+//!
+//! What may happen is not decided here: [`Store::commit`] loads under its locks, asks a pure function, and writes
+//! what that answers, in one transaction.
+
+mod commit;
+mod config;
+mod conversations;
+mod durability;
+mod error;
+mod messages;
+mod migration;
+mod people;
+mod record;
+mod revocation;
+mod row;
+mod scope;
+mod sql;
+mod store;
+
+pub use commit::{Changes, Loaded, Needs, SendKey, SentRecord};
+pub use config::StoreConfig;
+pub use conversations::ConversationQuery;
+pub use durability::Durability;
+pub use error::StoreError;
+pub use messages::HistoryRange;
+pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, UserRecord};
+pub use revocation::Revocation;
+pub use scope::{Scope, Side};
+pub use store::Store;

@@ -1,0 +1,14 @@
+//! The schema, step by step. A step that was released is never changed.
+
+mod m0001_chat;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
+
+pub(crate) struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_chat::Migration)]
+    }
+}

@@ -1,0 +1,54 @@
+//! Shops, buyers and agents, as the tokens name them.
+
+use deskwire_protocol::{Role, Timestamp};
+use sea_orm::ConnectionTrait;
+
+use crate::{Scope, Store, StoreError, UserRecord, sql::Params};
+
+impl Store {
+    /// Makes or renames the user, and makes the shop if it is new.
+    pub async fn put_user(&self, scope: &Scope, user: &UserRecord, now: Timestamp) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        let mut params = Params::default();
+        let sql = format!(
+            "INSERT INTO shop (shop_id, create_time) VALUES ({}, {}) ON CONFLICT DO NOTHING",
+            params.push(scope.shop_id.as_str()),
+            params.push(now.millis()),
+        );
+        transaction.execute_raw(self.statement(sql, params.values)).await?;
+
+        let mut params = Params::default();
+        let shop_id = params.push(scope.shop_id.as_str());
+        let user_id = params.push(user.user_id.as_str());
+        let name = params.push(user.name.as_str());
+        let locale = params.push(user.locale.clone());
+        let now = params.push(now.millis());
+        let sql = match scope.role {
+            Role::Buyer => format!(
+                "INSERT INTO buyer (shop_id, user_id, name, locale, create_time, update_time)
+                 VALUES ({shop_id}, {user_id}, {name}, {locale}, {now}, {now})
+                 ON CONFLICT (shop_id, user_id)
+                 DO UPDATE SET name = excluded.name, locale = excluded.locale, update_time = excluded.update_time"
+            ),
+            Role::Agent | Role::Admin => {
+                let role = if scope.role == Role::Admin { "ADMIN" } else { "AGENT" };
+                format!(
+                    "INSERT INTO agent (shop_id, user_id, role, name, locale, create_time, update_time)
+                     VALUES ({shop_id}, {user_id}, '{role}', {name}, {locale}, {now}, {now})
+                     ON CONFLICT (shop_id, user_id)
+                     DO UPDATE SET role = excluded.role, name = excluded.name, locale = excluded.locale,
+                         update_time = excluded.update_time"
+                )
+            }
+        };
+        transaction.execute_raw(self.statement(sql, params.values)).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Whether no shop was ever made.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        let row = self.reading().query_one_raw(self.statement("SELECT 1 AS one FROM shop LIMIT 1", vec![])).await?;
+        Ok(row.is_none())
+    }
+}

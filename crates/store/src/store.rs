@@ -1,0 +1,148 @@
+//! The handle: connections, migrations, life and death.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use sea_orm_migration::MigratorTrait;
+
+use crate::{StoreConfig, StoreError, migration::Migrator};
+
+/// A cheap handle to the store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// On `SQLite` one connection: its commits cannot overlap, and waiting here is fairer than waiting for its lock.
+    writing: DatabaseConnection,
+    reading: DatabaseConnection,
+}
+
+impl Store {
+    /// Connects. The schema is not touched: call [`Store::migrate`].
+    pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        if config.url.starts_with("sqlite:") {
+            let writing = Database::connect(sqlite(config, 1)).await?;
+            let reading = Database::connect(sqlite(config, config.connections)).await?;
+            Ok(Self { inner: Arc::new(Inner { writing, reading }) })
+        } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
+            let mut options = usual(config, config.connections);
+            options.map_sqlx_postgres_opts(|options| options.application_name("deskwire"));
+            let both = Database::connect(options).await?;
+            Ok(Self { inner: Arc::new(Inner { writing: both.clone(), reading: both }) })
+        } else {
+            Err(StoreError::Config("must begin with sqlite:// or postgres://".into()))
+        }
+    }
+
+    /// Brings the schema up to date; the names of what was applied now.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        let pending = self.pending_migrations().await?;
+        if !pending.is_empty() {
+            Migrator::up(&self.inner.writing, None).await?;
+        }
+        Ok(pending)
+    }
+
+    /// The migrations that are still to be applied.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        Migrator::install(&self.inner.writing).await?;
+        let pending = Migrator::get_pending_migrations(&self.inner.writing).await?;
+        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+    }
+
+    /// Whether the store answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.reading.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// How many commits can be under way side by side: more writers than that only make batches smaller.
+    #[must_use]
+    pub fn commit_lanes(&self) -> usize {
+        match self.backend() {
+            DbBackend::Postgres => 4,
+            _ => 1,
+        }
+    }
+
+    /// Moves what `SQLite` has in its log into its file. Without it the log would be moved within a commit, which
+    /// then waits 5 to 8 ms. Nothing to do on `PostgreSQL`.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        if self.backend() == DbBackend::Sqlite {
+            self.inner.reading.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.inner.reading.close_by_ref().await?;
+        self.inner.writing.close_by_ref().await?;
+        Ok(())
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.inner.reading.get_database_backend()
+    }
+
+    pub(crate) fn reading(&self) -> &DatabaseConnection {
+        &self.inner.reading
+    }
+
+    pub(crate) fn writing(&self) -> &DatabaseConnection {
+        &self.inner.writing
+    }
+
+    pub(crate) fn statement(&self, sql: impl Into<String>, values: Vec<sea_orm::Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), sql, values)
+    }
+
+    /// On `SQLite` it takes the write lock at once: one that began by reading could not write any more once another
+    /// process has written.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: match self.backend() {
+                DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
+                _ => None,
+            },
+            ..TransactionOptions::default()
+        };
+        Ok(self.inner.writing.begin_with_options(options).await?)
+    }
+}
+
+fn usual(config: &StoreConfig, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(config.url.clone());
+    options
+        .max_connections(connections.max(1))
+        .min_connections(1)
+        .acquire_timeout(config.acquire_timeout)
+        .connect_timeout(config.acquire_timeout)
+        .idle_timeout(Duration::from_mins(10))
+        .sqlx_logging(false);
+    options
+}
+
+fn sqlite(config: &StoreConfig, connections: u32) -> ConnectOptions {
+    let busy = config.busy_timeout;
+    let mut options = usual(config, connections);
+    options.map_sqlx_sqlite_opts(move |options| {
+        options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(busy)
+            // The log is moved into the file by `checkpoint`, off the write path; this is the bound should nobody call it.
+            .pragma("wal_autocheckpoint", "32768")
+            .pragma("journal_size_limit", "67108864")
+            .statement_cache_capacity(256)
+    });
+    options
+}
