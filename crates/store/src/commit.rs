@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use deskwire_protocol::{ClientMessageId, ConversationId, ParticipantRole, Person, Seq, ShopId, Timestamp, UserId};
+use deskwire_protocol::{
+    ClientMessageId, ConversationId, ParticipantRole, Person, Seq, ShopId, Timestamp, UserId,
+};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use crate::{
@@ -124,7 +126,8 @@ impl Store {
         }
         for keys in needs.agents.chunks(ROWS) {
             let mut params = Params::default();
-            let rows = params.rows(keys.iter().map(|(shop, user)| vec![shop.as_str().into(), user.as_str().into()]));
+            let rows =
+                params.rows(keys.iter().map(|(shop, user)| vec![shop.as_str().into(), user.as_str().into()]));
             let sql = format!(
                 "SELECT a.shop_id, a.user_id, a.name, a.avatar FROM (VALUES {rows}) AS k
                  JOIN agent a ON a.shop_id = k.column1 AND a.user_id = k.column2"
@@ -166,7 +169,10 @@ impl Store {
         );
         for row in self.within(transaction, sql, params).await? {
             let place: i64 = row::get(&row, "place")?;
-            let sent = SentRecord { seq: row::seq(&row, "message", "seq")?, create_time: row::time(&row, "create_time")? };
+            let sent = SentRecord {
+                seq: row::seq(&row, "message", "seq")?,
+                create_time: row::time(&row, "create_time")?,
+            };
             if let Some(key) = usize::try_from(place).ok().and_then(|place| keys.get(place)) {
                 loaded.sent.insert(key.clone(), sent);
             }

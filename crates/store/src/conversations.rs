@@ -74,7 +74,8 @@ impl Store {
         id: ConversationId,
     ) -> Result<Option<ConversationRecord>, StoreError> {
         let mut params = Params::default();
-        let condition = format!("{} AND c.conversation_id = {}", within(scope, &mut params), params.push(id.get()));
+        let condition =
+            format!("{} AND c.conversation_id = {}", within(scope, &mut params), params.push(id.get()));
         Ok(self.select(&condition, "", params).await?.pop())
     }
 
@@ -115,7 +116,10 @@ impl Store {
     }
 
     /// Conversations by number. The server's own view, for those whose scope is known already.
-    pub async fn conversations_by_id(&self, ids: &[ConversationId]) -> Result<Vec<ConversationRecord>, StoreError> {
+    pub async fn conversations_by_id(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<ConversationRecord>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
             let mut params = Params::default();
@@ -138,7 +142,11 @@ impl Store {
     }
 
     /// Where the sequences stand of the conversations of these shops that changed since a time.
-    pub async fn heads_changed_since(&self, shops: &[ShopId], since: Timestamp) -> Result<Vec<Head>, StoreError> {
+    pub async fn heads_changed_since(
+        &self,
+        shops: &[ShopId],
+        since: Timestamp,
+    ) -> Result<Vec<Head>, StoreError> {
         let mut found = Vec::new();
         for shops in shops.chunks(crate::sql::ROWS) {
             let mut params = Params::default();
@@ -149,14 +157,20 @@ impl Store {
         Ok(found)
     }
 
-    async fn select(&self, condition: &str, order: &str, params: Params) -> Result<Vec<ConversationRecord>, StoreError> {
+    async fn select(
+        &self,
+        condition: &str,
+        order: &str,
+        params: Params,
+    ) -> Result<Vec<ConversationRecord>, StoreError> {
         let sql = format!("SELECT {CONVERSATION} FROM {CONVERSATION_FROM} WHERE {condition} {order}");
         let rows = self.rows(sql, params).await?;
         rows.iter().map(row::conversation).collect()
     }
 
     async fn select_heads(&self, condition: &str, params: Params) -> Result<Vec<Head>, StoreError> {
-        let sql = format!("SELECT conversation_id, last_seq, buyer_last_seq FROM conversation WHERE {condition}");
+        let sql =
+            format!("SELECT conversation_id, last_seq, buyer_last_seq FROM conversation WHERE {condition}");
         let rows = self.rows(sql, params).await?;
         rows.iter()
             .map(|row| {

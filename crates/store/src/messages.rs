@@ -85,7 +85,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<EventRecord>, StoreError> {
         let mut params = Params::default();
-        let (id, after, rows) = (params.push(id.get()), params.push(after_seq.get()), params.push(i64::from(limit)));
+        let (id, after, rows) =
+            (params.push(id.get()), params.push(after_seq.get()), params.push(i64::from(limit)));
         let seen = seen_by(side);
         let created = format!(
             "SELECT {MESSAGE} FROM message m {LATEST_REVISION}

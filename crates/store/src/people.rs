@@ -48,7 +48,8 @@ impl Store {
 
     /// Whether no shop was ever made.
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        let row = self.reading().query_one_raw(self.statement("SELECT 1 AS one FROM shop LIMIT 1", vec![])).await?;
+        let row =
+            self.reading().query_one_raw(self.statement("SELECT 1 AS one FROM shop LIMIT 1", vec![])).await?;
         Ok(row.is_none())
     }
 }

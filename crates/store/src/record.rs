@@ -1,8 +1,8 @@
 //! What the store keeps, as plain values: no SQL, no rules.
 
 use deskwire_protocol::{
-    ClientMessageId, Content, ConversationId, Message, Person, Sender, Seq, ShopId, Timestamp, UserId, Visibility,
-    conversation::ConversationStatus, ids::Tag,
+    ClientMessageId, Content, ConversationId, Message, Person, Sender, Seq, ShopId, Timestamp, UserId,
+    Visibility, conversation::ConversationStatus, ids::Tag,
 };
 
 use crate::Side;

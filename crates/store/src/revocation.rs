@@ -27,7 +27,13 @@ fn word(side: Side) -> &'static str {
 
 impl Store {
     /// Withdraws all tokens that this user got until now.
-    pub async fn revoke(&self, shop_id: &ShopId, role: Role, user_id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn revoke(
+        &self,
+        shop_id: &ShopId,
+        role: Role,
+        user_id: &UserId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let scope = Scope { shop_id: shop_id.clone(), role, user_id: user_id.clone() };
         let mut params = Params::default();
         let sql = format!(

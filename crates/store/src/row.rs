@@ -1,8 +1,8 @@
 //! Rows read back as values.
 
 use deskwire_protocol::{
-    ClientMessageId, Content, ConversationId, ParticipantRole, Person, Sender, Seq, ShopId, Timestamp, UserId,
-    Visibility, conversation::ConversationStatus, ids::Tag,
+    ClientMessageId, Content, ConversationId, ParticipantRole, Person, Sender, Seq, ShopId, Timestamp,
+    UserId, Visibility, conversation::ConversationStatus, ids::Tag,
 };
 use sea_orm::{QueryResult, TryGetable};
 use serde::de::DeserializeOwned;
@@ -56,7 +56,8 @@ fn from_json<T: DeserializeOwned>(
     column: &str,
 ) -> Result<T, StoreError> {
     let text: String = get(row, column)?;
-    serde_json::from_str(&text).map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))
+    serde_json::from_str(&text)
+        .map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))
 }
 
 /// An enumeration, kept as its wire string.
@@ -67,7 +68,8 @@ fn word<T: DeserializeOwned>(row: &QueryResult, table: &'static str, column: &st
 }
 
 pub(crate) fn seq(row: &QueryResult, table: &'static str, column: &str) -> Result<Seq, StoreError> {
-    Seq::new(get(row, column)?).ok_or_else(|| StoreError::corrupt(table, format_args!("{column} is negative")))
+    Seq::new(get(row, column)?)
+        .ok_or_else(|| StoreError::corrupt(table, format_args!("{column} is negative")))
 }
 
 pub(crate) fn time(row: &QueryResult, column: &str) -> Result<Timestamp, StoreError> {

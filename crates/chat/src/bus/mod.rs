@@ -1,0 +1,111 @@
+//! Wakes the nodes that hold receivers of an event. At most once, on purpose: nothing may depend on it having
+//! delivered (the hub fills gaps from the store, and the sweep finds what nobody told).
+
+mod in_process;
+
+use std::sync::Arc;
+
+use deskwire_protocol::{ConversationId, Sender, Seq, ShopId, Timestamp, UserId};
+use futures::future::BoxFuture;
+
+pub use crate::event::Event;
+pub use in_process::{InProcess, InProcessNode};
+
+/// Who an event is for: the agents of a shop, or one buyer. Each node follows only topics of its own sockets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// All agents of the shop.
+    Shop(ShopId),
+    /// One buyer of the shop, on all devices.
+    Buyer(ShopId, UserId),
+}
+
+/// What is told on a topic.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// An event in sequence.
+    Event(Arc<Event>),
+    /// A conversation changed: its summary is to be told anew.
+    Changed(Changed),
+    /// One side has read up to a place.
+    Read(Read),
+    /// Someone is writing, or has stopped.
+    Typing(Typing),
+    /// Someone came or left.
+    Presence(Presence),
+}
+
+/// A conversation changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Which.
+    pub conversation_id: ConversationId,
+    /// Only by messages, of which attached sessions learn in sequence.
+    pub only_messages: bool,
+}
+
+/// One side has read up to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// Of which conversation.
+    pub conversation_id: ConversationId,
+    /// Who.
+    pub reader: Sender,
+    /// Up to here.
+    pub seq: Seq,
+    /// When.
+    pub read_time: Timestamp,
+}
+
+/// Someone is writing, or has stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// In which conversation.
+    pub conversation_id: ConversationId,
+    /// Who.
+    pub sender: Sender,
+    /// Writing, or stopped.
+    pub typing: bool,
+}
+
+/// Someone came or left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// The conversation that an agent came to or left; none for a buyer, who is there for the shop as a whole.
+    pub conversation_id: Option<ConversationId>,
+    /// The buyer, when told to agents; an agent, when told to the buyer.
+    pub role: deskwire_protocol::ParticipantRole,
+    /// Who.
+    pub user_id: UserId,
+    /// There, or gone.
+    pub online: bool,
+}
+
+/// The bus could not do it now; the repair sweep makes up for it.
+#[derive(Debug, thiserror::Error)]
+#[error("bus: {0}")]
+pub struct BusError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// One node's end of the bus.
+pub trait Bus: Send + Sync + 'static {
+    /// Where notices of followed topics go. Called once, before all else.
+    fn connect(&self, receiver: Arc<dyn Receiver>);
+
+    /// Hands notices over, in order. Returning `Ok` means handed over, not received.
+    fn publish(&self, notices: Vec<(Topic, Notice)>) -> BoxFuture<'_, Result<(), BusError>>;
+
+    /// Follows a topic; when it returns, whatever is published from now on will be told.
+    fn subscribe(&self, topic: Topic) -> BoxFuture<'_, Result<(), BusError>>;
+
+    /// Follows it no longer.
+    fn unsubscribe(&self, topic: &Topic);
+}
+
+/// What a node does with notices. It must be quick and must not fail: the bus calls it from its reading task.
+pub trait Receiver: Send + Sync + 'static {
+    /// A notice on a topic that this node follows.
+    fn receive(&self, topic: &Topic, notice: Notice);
+
+    /// The bus was away: notices may have been lost since. Look at the store at once.
+    fn interrupted(&self);
+}

@@ -1,0 +1,55 @@
+//! What can be set about chat, with the contract's defaults.
+
+use std::time::Duration;
+
+/// Limits and periods of chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatConfig {
+    /// Writers that commit side by side; a conversation always has the same one. 1 for `SQLite`, whose commits
+    /// cannot overlap; a few for `PostgreSQL`.
+    pub writers: usize,
+    /// The most commands of one commit.
+    pub commit_batch: usize,
+    /// Commands that may wait for a writer before more are refused.
+    pub writer_queue: usize,
+    /// How long a sender may take a message back.
+    pub recall_window: Duration,
+    /// Events of one `attach`.
+    pub attach_page: u32,
+    /// Conversations that one session may be attached to.
+    pub attachments: usize,
+    /// A command not committed by then is answered with `request_timeout`.
+    pub request_timeout: Duration,
+    /// How long handing events to the bus may take before the repair sweep is left to bring them.
+    pub publish_timeout: Duration,
+    /// How often recently changed conversations are compared with what was delivered.
+    pub sweep_interval: Duration,
+    /// How far the sweep looks back: longer than any commit takes to become visible.
+    pub sweep_window: Duration,
+    /// How often every attached conversation is compared, however old its last change.
+    pub full_sweep_interval: Duration,
+    /// Summaries of a conversation are told at most this often.
+    pub summary_interval: Duration,
+    /// For how long a typing mark is to be shown.
+    pub typing_expiry: Duration,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self {
+            writers: 1,
+            commit_batch: 256,
+            writer_queue: 8_192,
+            recall_window: Duration::from_mins(2),
+            attach_page: 500,
+            attachments: 500,
+            request_timeout: Duration::from_secs(15),
+            publish_timeout: Duration::from_secs(1),
+            sweep_interval: Duration::from_secs(2),
+            sweep_window: Duration::from_secs(10),
+            full_sweep_interval: Duration::from_secs(30),
+            summary_interval: Duration::from_millis(50),
+            typing_expiry: Duration::from_secs(6),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! This node's receivers, and what each was told last.
+//!
+//! Invariant: each live receiver sees each event of its conversation once and in order. A slot keeps the last
+//! event it delivered for one side of one conversation: the next one is delivered, an old one dropped, and a gap
+//! is filled from the store first.
+
+mod slot;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use dashmap::DashMap;
+use deskwire_protocol::{
+    ConversationId, ParticipantRole, ShopId, UserId,
+    event::{EventName, PresenceEvent, ReadUpdated, TypingEvent},
+};
+use deskwire_store::{Head, Side, Store, StoreError};
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    ChatConfig,
+    bus::{Bus, Changed, Notice, Receiver, Topic},
+    session::Listener,
+    summary::Dirty,
+    topics::Topics,
+};
+pub use slot::Hold;
+pub(crate) use slot::{Place, Slot};
+
+/// One node's hub.
+pub(crate) struct Hub {
+    me: Weak<Self>,
+    pub(crate) config: ChatConfig,
+    pub(crate) store: Store,
+    pub(crate) topics: Topics,
+    pub(crate) dirty: Dirty,
+    /// Wakes the repair sweep before its time.
+    pub(crate) sweep_now: Notify,
+    slots: DashMap<(ConversationId, Side), Arc<Slot>>,
+    /// All local sessions by the topic that tells them of conversations.
+    listeners: DashMap<Topic, Arc<Vec<Arc<Listener>>>>,
+    /// The conversation of a buyer whom local agents are attached to.
+    watched_buyers: DashMap<(ShopId, UserId), ConversationId>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    /// Held while slots are made and removed, so that a slot is never removed under a receiver that joins it.
+    slots_change: Mutex<()>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        config: ChatConfig,
+        store: Store,
+        bus: Arc<dyn Bus>,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            config,
+            store,
+            topics: Topics::new(bus),
+            dirty: Dirty::default(),
+            sweep_now: Notify::new(),
+            slots: DashMap::new(),
+            listeners: DashMap::new(),
+            watched_buyers: DashMap::new(),
+            tasks,
+            shutdown,
+            slots_change: Mutex::new(()),
+        })
+    }
+
+    /// A session begins: it is told of conversations on this topic.
+    pub(crate) fn listen(&self, topic: &Topic, listener: &Arc<Listener>) {
+        self.topics.want(topic);
+        let mut listeners = self.listeners.entry(topic.clone()).or_default();
+        Arc::make_mut(&mut listeners).push(Arc::clone(listener));
+    }
+
+    /// It ends.
+    pub(crate) fn unlisten(&self, topic: &Topic, listener: &Arc<Listener>) {
+        if let Some(mut listeners) = self.listeners.get_mut(topic) {
+            Arc::make_mut(&mut listeners).retain(|other| other.number != listener.number);
+        }
+        self.listeners.remove_if(topic, |_, listeners| listeners.is_empty());
+        self.topics.let_go(topic);
+    }
+
+    pub(crate) fn listeners(&self, topic: &Topic) -> Arc<Vec<Arc<Listener>>> {
+        self.listeners.get(topic).map(|listeners| Arc::clone(&listeners)).unwrap_or_default()
+    }
+
+    /// Registers a receiver, held back. Invariant: subscribe, then read; whatever is committed from now on reaches
+    /// the receiver through the slot, and the backlog is read up to where the slot stands.
+    pub(crate) async fn register(
+        &self,
+        place: &Place,
+        listener: &Arc<Listener>,
+    ) -> Result<Arc<Slot>, StoreError> {
+        let slot = {
+            let _change = self.slots_change.lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = Arc::clone(
+                &self
+                    .slots
+                    .entry((place.conversation_id, place.side))
+                    .or_insert_with(|| Arc::new(Slot::new(place.clone()))),
+            );
+            if place.side == Side::Shop {
+                self.watched_buyers
+                    .insert((place.shop_id.clone(), place.buyer_id.clone()), place.conversation_id);
+            }
+            slot.add(listener);
+            slot
+        };
+        if slot.needs_start() {
+            match self.store.heads(&[place.conversation_id]).await {
+                Ok(heads) => {
+                    if let Some(head) = heads.first() {
+                        self.start_slot(&slot, *head);
+                    }
+                }
+                Err(error) => {
+                    self.unregister(&slot, listener.number);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(slot)
+    }
+
+    fn start_slot(&self, slot: &Arc<Slot>, head: Head) {
+        let seq = match slot.place().side {
+            Side::Buyer => head.buyer_last_seq,
+            Side::Shop => head.last_seq,
+        };
+        if slot.start(seq) {
+            self.spawn_fill(slot);
+        }
+    }
+
+    /// A receiver leaves; the slot goes with the last one.
+    pub(crate) fn unregister(&self, slot: &Arc<Slot>, listener: u64) {
+        let _change = self.slots_change.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.remove(listener) {
+            let place = slot.place();
+            self.slots.remove(&(place.conversation_id, place.side));
+            if place.side == Side::Shop {
+                self.watched_buyers.remove(&(place.shop_id.clone(), place.buyer_id.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn slot(&self, conversation_id: ConversationId, side: Side) -> Option<Arc<Slot>> {
+        self.slots.get(&(conversation_id, side)).map(|slot| Arc::clone(&slot))
+    }
+
+    /// Compares what was delivered with what the store has, and fills what is missing.
+    pub(crate) fn compare(&self, heads: &[Head]) {
+        for head in heads {
+            for (side, seq) in [(Side::Buyer, head.buyer_last_seq), (Side::Shop, head.last_seq)] {
+                if let Some(slot) = self.slot(head.conversation_id, side)
+                    && slot.falls_behind(seq)
+                {
+                    metrics::counter!("deskwire_sweep_repairs_total").increment(1);
+                    self.spawn_fill(&slot);
+                }
+            }
+        }
+    }
+
+    /// All conversations with a local receiver.
+    pub(crate) fn attached(&self) -> Vec<(ShopId, ConversationId)> {
+        self.slots.iter().map(|slot| (slot.place().shop_id.clone(), slot.place().conversation_id)).collect()
+    }
+
+    fn spawn_fill(&self, slot: &Arc<Slot>) {
+        let Some(hub) = self.me.upgrade() else { return };
+        let slot = Arc::clone(slot);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = slot.fill(&hub.store) => {}
+                () = hub.shutdown.cancelled() => {}
+            }
+        });
+    }
+
+    fn side_of(topic: &Topic) -> Side {
+        match topic {
+            Topic::Shop(_) => Side::Shop,
+            Topic::Buyer(..) => Side::Buyer,
+        }
+    }
+
+    /// Tells the local receivers of one side something that is safe to lose.
+    fn tell<T: serde::Serialize>(
+        &self,
+        conversation_id: ConversationId,
+        side: Side,
+        name: EventName,
+        event: &T,
+        except: impl Fn(&Listener) -> bool,
+    ) {
+        let Some(slot) = self.slot(conversation_id, side) else { return };
+        let mut frames = crate::summary::Frames::default();
+        for listener in slot.listeners() {
+            if !except(&listener)
+                && let Some(frame) = frames.push(listener.outbox.codec(), name, event)
+            {
+                listener.outbox.push_lossy(frame);
+            }
+        }
+    }
+
+    fn changed(&self, topic: &Topic, changed: &Changed) {
+        let wanted = self
+            .listeners(topic)
+            .iter()
+            .any(|listener| !(changed.only_messages && listener.is_attached(changed.conversation_id)));
+        if wanted {
+            self.dirty.mark(topic, changed);
+        }
+    }
+}
+
+impl Receiver for Hub {
+    fn receive(&self, topic: &Topic, notice: Notice) {
+        let hub = self;
+        let side = Hub::side_of(topic);
+        match notice {
+            Notice::Event(event) => {
+                let id = event.record().message.conversation_id;
+                if let Some(slot) = hub.slot(id, side)
+                    && slot.receive(&event)
+                {
+                    hub.spawn_fill(&slot);
+                }
+            }
+            Notice::Changed(changed) => hub.changed(topic, &changed),
+            Notice::Read(read) => {
+                let event = ReadUpdated {
+                    conversation_id: read.conversation_id,
+                    reader: read.reader,
+                    seq: read.seq,
+                    read_time: read.read_time,
+                };
+                hub.tell(event.conversation_id, side, EventName::ReadUpdated, &event, |_| false);
+            }
+            Notice::Typing(typing) => {
+                let event = TypingEvent {
+                    conversation_id: typing.conversation_id,
+                    sender: typing.sender,
+                    typing: typing.typing,
+                    expires_in_ms: u64::try_from(hub.config.typing_expiry.as_millis()).unwrap_or(u64::MAX),
+                };
+                let own = |listener: &Listener| {
+                    listener.role() == event.sender.role
+                        && Some(&listener.scope.user_id) == event.sender.user_id.as_ref()
+                };
+                hub.tell(event.conversation_id, side, EventName::Typing, &event, own);
+            }
+            Notice::Presence(presence) => {
+                let conversation_id = match (topic, presence.role) {
+                    (Topic::Shop(shop_id), ParticipantRole::Buyer) => {
+                        hub.watched_buyers.get(&(shop_id.clone(), presence.user_id.clone())).map(|id| *id)
+                    }
+                    _ => presence.conversation_id,
+                };
+                if let Some(conversation_id) = conversation_id {
+                    let event = PresenceEvent {
+                        role: presence.role,
+                        user_id: presence.user_id,
+                        online: presence.online,
+                    };
+                    hub.tell(conversation_id, side, EventName::Presence, &event, |_| false);
+                }
+            }
+        }
+    }
+
+    fn interrupted(&self) {
+        self.sweep_now.notify_one();
+    }
+}

@@ -1,0 +1,138 @@
+//! Conversations and their delivery: what may be sent, in which order it stands, and how it reaches everyone once.
+//!
+//! The way of a message: [`Session::send`] → `writer` (many in one commit) → `rules` (pure) → store → `bus`
+//! (wakes the nodes) → `hub` (next after next, gaps filled from the store) → [`Outbox`] of each receiver.
+//! This crate knows no SQL, no HTTP and no WebSocket.
+
+pub mod bus;
+mod clock;
+mod config;
+mod error;
+mod event;
+mod hub;
+mod outbox;
+mod rules;
+mod session;
+mod summary;
+mod sweep;
+mod topics;
+mod view;
+mod writer;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use deskwire_protocol::{Codec, ShopId, session::SessionUser};
+use deskwire_store::Store;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use bus::Bus;
+pub use clock::{Clock, SystemClock};
+pub use config::ChatConfig;
+pub use error::ChatError;
+pub use hub::Hold;
+pub use outbox::{Outbox, OutboxLimits};
+pub use session::Session;
+
+/// One handle to everything that talks.
+#[derive(Clone)]
+pub struct Chat {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: ChatConfig,
+    pub(crate) store: Store,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hub: Arc<hub::Hub>,
+    pub(crate) writers: writer::Writers,
+    pub(crate) tasks: TaskTracker,
+    sessions: AtomicU64,
+    crashed: CancellationToken,
+}
+
+impl Chat {
+    /// Starts the writers, the hub and its sweep on `tasks`; all but the writers end with `shutdown`.
+    /// The writers end after [`Chat::finish`], so that whatever was accepted is still committed and answered.
+    #[must_use]
+    pub fn start(
+        config: ChatConfig,
+        store: Store,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        tasks: TaskTracker,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let crashed = CancellationToken::new();
+        let hub =
+            hub::Hub::new(config.clone(), store.clone(), Arc::clone(&bus), tasks.clone(), shutdown.clone());
+        bus.connect(Arc::clone(&hub) as Arc<dyn bus::Receiver>);
+        let writers = writer::Writers::start(&config, &store, &bus, &clock, &tasks, &crashed);
+        sweep::start(&hub, &clock, &tasks, shutdown, &crashed);
+        summary::start(&hub, &tasks, shutdown, &crashed);
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                store,
+                bus,
+                clock,
+                hub,
+                writers,
+                tasks,
+                sessions: AtomicU64::new(1),
+                crashed,
+            }),
+        }
+    }
+
+    /// Begins the chat side of an authenticated socket: its outbox, its presence, its summaries.
+    #[must_use]
+    pub fn join(
+        &self,
+        user: SessionUser,
+        shop_id: ShopId,
+        codec: Codec,
+        limits: OutboxLimits,
+    ) -> Arc<Session> {
+        let number = self.inner.sessions.fetch_add(1, Ordering::Relaxed);
+        Session::begin(Arc::clone(&self.inner), number, user, shop_id, codec, limits)
+    }
+
+    /// Takes no more commands, and returns when those accepted are committed and answered.
+    pub async fn finish(&self) {
+        self.inner.writers.finish().await;
+    }
+
+    /// Cancelled when a task that should run for ever ended by itself: the process cannot go on.
+    #[must_use]
+    pub fn crashed(&self) -> &CancellationToken {
+        &self.inner.crashed
+    }
+}
+
+/// Runs a task that must not end before `may_end` says so; if it does, or panics, `crashed` is cancelled.
+pub(crate) fn spawn_vital<F>(
+    tasks: &TaskTracker,
+    name: &'static str,
+    crashed: &CancellationToken,
+    may_end: impl Fn() -> bool + Send + 'static,
+    task: F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let crashed = crashed.clone();
+    tasks.spawn(async move {
+        let outcome = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(task)).await;
+        if outcome.is_err() || !may_end() {
+            tracing::error!(
+                task = name,
+                panicked = outcome.is_err(),
+                "a task that should run for ever has ended"
+            );
+            crashed.cancel();
+        }
+    });
+}

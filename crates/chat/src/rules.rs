@@ -1,0 +1,558 @@
+//! What may happen in a conversation and what it changes: pure, given what the store has loaded under its locks.
+//!
+//! Invariant: sequence numbers are given out here and written in the same transaction, so they have no hole.
+
+use std::{collections::HashMap, time::Duration};
+
+use deskwire_protocol::{
+    ClientMessageId, Content, ConversationId, MessageId, ParticipantRole, Person, Role, Sender, Seq, ShopId,
+    Timestamp, UserId, Visibility,
+    conversation::{ConversationStatus, ReadResult},
+    error::Current,
+    ids::Tag,
+    message::{NotificationCode, Recalled, Sent},
+};
+use deskwire_store::{
+    Changes, ConversationRecord, EventRecord, Loaded, MessageRecord, Needs, Scope, SendKey, SentRecord, Side,
+};
+
+use crate::ChatError;
+
+/// The most labels of a conversation.
+const TAGS: usize = 20;
+
+/// Who asks, and for what.
+#[derive(Debug, Clone)]
+pub(crate) struct Command {
+    pub(crate) scope: Scope,
+    /// The caller's name, as others will see it.
+    pub(crate) name: String,
+    pub(crate) conversation_id: ConversationId,
+    pub(crate) action: Action,
+}
+
+/// What is to happen.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Send {
+        client_message_id: ClientMessageId,
+        content: Content,
+        visibility: Visibility,
+        if_last_seq: Option<Seq>,
+        if_assignee: Option<Option<UserId>>,
+    },
+    /// The buyer came from somewhere.
+    Enter {
+        context: Content,
+    },
+    Recall {
+        message_id: MessageId,
+    },
+    Read {
+        seq: Seq,
+    },
+    Take {
+        if_assignee: Option<Option<UserId>>,
+    },
+    Assign {
+        agent_id: Option<UserId>,
+        if_assignee: Option<Option<UserId>>,
+        note: Option<String>,
+    },
+    Close,
+    Reopen,
+    Tag {
+        tag: Tag,
+    },
+    Untag {
+        tag: Tag,
+    },
+}
+
+/// What came of a command.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    Sent(Sent),
+    Recalled(Recalled),
+    Read(ReadResult),
+    Conversation(Box<ConversationRecord>),
+}
+
+/// What others are to be told.
+#[derive(Debug, Clone)]
+pub(crate) enum Effect {
+    Event(EventRecord),
+    Read { conversation_id: ConversationId, reader: Sender, seq: Seq },
+}
+
+/// All that a batch decided.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) outcomes: Vec<Result<Outcome, ChatError>>,
+    pub(crate) effects: Vec<Effect>,
+    /// The new state of every conversation that changed, and whether only messages changed it.
+    pub(crate) changed: Vec<(ConversationRecord, bool)>,
+}
+
+impl Command {
+    fn sender(&self) -> Sender {
+        Sender {
+            role: match self.scope.role {
+                Role::Buyer => ParticipantRole::Buyer,
+                Role::Agent | Role::Admin => ParticipantRole::CustomerService,
+            },
+            user_id: Some(self.scope.user_id.clone()),
+            name: self.name.clone(),
+        }
+    }
+
+    fn send_key(&self, client_message_id: &ClientMessageId) -> SendKey {
+        SendKey {
+            conversation_id: self.conversation_id,
+            role: self.sender().role,
+            user_id: self.scope.user_id.clone(),
+            client_message_id: client_message_id.clone(),
+        }
+    }
+}
+
+/// What has to be loaded to decide these.
+pub(crate) fn needs<'a>(commands: impl Iterator<Item = &'a Command>) -> Needs {
+    let mut needs = Needs::default();
+    for command in commands {
+        let id = command.conversation_id;
+        needs.conversations.push(id);
+        match &command.action {
+            Action::Send { client_message_id, .. } => needs.sends.push(command.send_key(client_message_id)),
+            Action::Recall { message_id } => needs.messages.push((id, message_id.seq)),
+            Action::Read { seq } => needs.unread_after.push((id, command.scope.side(), *seq)),
+            Action::Assign { agent_id: Some(agent_id), .. } => {
+                needs.agents.push((command.scope.shop_id.clone(), agent_id.clone()));
+            }
+            Action::Enter { .. }
+            | Action::Take { .. }
+            | Action::Assign { agent_id: None, .. }
+            | Action::Close
+            | Action::Reopen
+            | Action::Tag { .. }
+            | Action::Untag { .. } => {}
+        }
+    }
+    needs.conversations.sort_unstable();
+    needs.conversations.dedup();
+    needs
+}
+
+/// Decides a batch, in order.
+pub(crate) fn decide<'a>(
+    loaded: Loaded,
+    commands: impl Iterator<Item = &'a Command>,
+    now: Timestamp,
+    recall_window: Duration,
+) -> (Changes, Decided) {
+    let mut batch = Batch {
+        loaded,
+        now,
+        recall_window,
+        created: Vec::new(),
+        revised: Vec::new(),
+        effects: Vec::new(),
+        touched: HashMap::new(),
+    };
+    let outcomes = commands.map(|command| batch.apply(command)).collect();
+    let changed: Vec<_> = batch
+        .touched
+        .iter()
+        .filter_map(|(id, only_messages)| Some((batch.loaded.conversations.get(id)?.clone(), *only_messages)))
+        .collect();
+    let changes = Changes {
+        conversations: changed.iter().map(|(record, _)| record.clone()).collect(),
+        messages: batch.created,
+        revisions: batch.revised,
+    };
+    (changes, Decided { outcomes, effects: batch.effects, changed })
+}
+
+struct Batch {
+    loaded: Loaded,
+    now: Timestamp,
+    recall_window: Duration,
+    created: Vec<MessageRecord>,
+    revised: Vec<EventRecord>,
+    effects: Vec<Effect>,
+    touched: HashMap<ConversationId, bool>,
+}
+
+impl Batch {
+    fn apply(&mut self, command: &Command) -> Result<Outcome, ChatError> {
+        let mut record = self
+            .loaded
+            .conversations
+            .get(&command.conversation_id)
+            .filter(|record| reaches(&command.scope, record))
+            .cloned()
+            .ok_or(ChatError::NotFound)?;
+        let outcome = match &command.action {
+            Action::Send { client_message_id, content, visibility, if_last_seq, if_assignee } => {
+                let key = command.send_key(client_message_id);
+                // A resend gets the first reply again, whatever has happened since.
+                if let Some(sent) = self.loaded.sent.get(&key) {
+                    return Ok(Outcome::Sent(sent_reply(
+                        command.conversation_id,
+                        sent.seq,
+                        sent.create_time,
+                    )));
+                }
+                if if_last_seq.is_some_and(|expected| expected != record.last_seq_of(command.scope.side())) {
+                    return Err(conflict(&record, command.scope.side()));
+                }
+                check_assignee(if_assignee.as_ref(), &record, command.scope.side())?;
+                let note = *visibility == Visibility::Agents;
+                if record.status == ConversationStatus::Closed && !note {
+                    match command.scope.side() {
+                        Side::Shop => return Err(ChatError::ChatInactive),
+                        Side::Buyer => self.reopen(&mut record),
+                    }
+                }
+                let seq = self.create(
+                    &mut record,
+                    command.sender(),
+                    content.clone(),
+                    *visibility,
+                    Some(client_message_id.clone()),
+                );
+                self.loaded.sent.insert(key, SentRecord { seq, create_time: self.now });
+                Outcome::Sent(sent_reply(command.conversation_id, seq, self.now))
+            }
+            Action::Enter { context } => {
+                let seq = self.create(&mut record, command.sender(), context.clone(), Visibility::All, None);
+                Outcome::Sent(sent_reply(command.conversation_id, seq, self.now))
+            }
+            Action::Recall { message_id } => self.recall(command, &mut record, *message_id)?,
+            Action::Read { seq } => return self.read(command, record, *seq),
+            Action::Take { if_assignee } => {
+                if record.status == ConversationStatus::Closed {
+                    return Err(ChatError::ChatInactive);
+                }
+                let me = &command.scope.user_id;
+                match if_assignee {
+                    Some(_) => check_assignee(if_assignee.as_ref(), &record, Side::Shop)?,
+                    None if record.assignee.as_ref().is_some_and(|assignee| assignee.user_id != *me) => {
+                        return Err(conflict(&record, Side::Shop));
+                    }
+                    None => {}
+                }
+                let person = Person { user_id: me.clone(), name: command.name.clone(), avatar: None };
+                self.assign(&mut record, Some(person));
+                Outcome::Conversation(Box::new(record.clone()))
+            }
+            Action::Assign { agent_id, if_assignee, note } => {
+                if record.status == ConversationStatus::Closed {
+                    return Err(ChatError::ChatInactive);
+                }
+                check_assignee(if_assignee.as_ref(), &record, Side::Shop)?;
+                let person = match agent_id {
+                    Some(agent_id) => Some(self.agent(&command.scope.shop_id, agent_id)?),
+                    None => None,
+                };
+                let moved = self.assign(&mut record, person);
+                if let (true, Some(text)) = (moved, note) {
+                    let content = Content::Text { text: text.clone() };
+                    self.create(&mut record, command.sender(), content, Visibility::Agents, None);
+                }
+                Outcome::Conversation(Box::new(record.clone()))
+            }
+            Action::Close => {
+                if record.status == ConversationStatus::Open {
+                    record.status = ConversationStatus::Closed;
+                    self.notify(
+                        &mut record,
+                        NotificationCode::ConversationClosed,
+                        "The conversation was closed.",
+                    );
+                    self.touch(&record, false);
+                }
+                Outcome::Conversation(Box::new(record.clone()))
+            }
+            Action::Reopen => {
+                if record.status == ConversationStatus::Closed {
+                    self.reopen(&mut record);
+                }
+                Outcome::Conversation(Box::new(record.clone()))
+            }
+            Action::Tag { tag } => {
+                if !record.tags.contains(tag) {
+                    if record.tags.len() >= TAGS {
+                        return Err(ChatError::LimitReached {
+                            limit: TAGS as u64,
+                            what: "tags; remove one first".into(),
+                        });
+                    }
+                    record.tags.push(tag.clone());
+                    self.touch(&record, false);
+                }
+                Outcome::Conversation(Box::new(record.clone()))
+            }
+            Action::Untag { tag } => {
+                if record.tags.contains(tag) {
+                    record.tags.retain(|other| other != tag);
+                    self.touch(&record, false);
+                }
+                Outcome::Conversation(Box::new(record.clone()))
+            }
+        };
+        if self.touched.contains_key(&record.conversation_id) {
+            record.update_time = record.update_time.max(self.now);
+            self.loaded.conversations.insert(record.conversation_id, record);
+        }
+        Ok(outcome)
+    }
+
+    /// Notes that the conversation must be written; `only_messages` stays true only while nothing else changed.
+    fn touch(&mut self, record: &ConversationRecord, only_messages: bool) {
+        let entry = self.touched.entry(record.conversation_id).or_insert(only_messages);
+        *entry &= only_messages;
+    }
+
+    fn create(
+        &mut self,
+        record: &mut ConversationRecord,
+        sender: Sender,
+        content: Content,
+        visibility: Visibility,
+        client_message_id: Option<ClientMessageId>,
+    ) -> Seq {
+        let seq = record.last_seq.next();
+        let buyer_prev_seq = record.buyer_last_seq;
+        record.last_seq = seq;
+        record.latest_message_seq = seq;
+        if visibility == Visibility::All {
+            record.buyer_last_seq = seq;
+            record.buyer_latest_message_seq = seq;
+        }
+        match unread_side(sender.role, visibility) {
+            Some(Side::Shop) => record.shop_unread += 1,
+            Some(Side::Buyer) => record.buyer_unread += 1,
+            None => {}
+        }
+        let message = MessageRecord {
+            conversation_id: record.conversation_id,
+            seq,
+            buyer_prev_seq,
+            sender,
+            client_message_id,
+            content,
+            visibility,
+            revision: 0,
+            recalled: false,
+            create_time: self.now,
+        };
+        self.effects.push(Effect::Event(EventRecord { seq, buyer_prev_seq, message: message.clone() }));
+        self.created.push(message);
+        self.touch(record, true);
+        seq
+    }
+
+    fn notify(&mut self, record: &mut ConversationRecord, code: NotificationCode, text: &str) {
+        self.create(
+            record,
+            system(),
+            Content::Notification { code, text: text.into() },
+            Visibility::All,
+            None,
+        );
+    }
+
+    fn reopen(&mut self, record: &mut ConversationRecord) {
+        record.status = ConversationStatus::Open;
+        self.notify(record, NotificationCode::ConversationReopened, "The conversation is open again.");
+        self.touch(record, false);
+    }
+
+    /// Whether it went to someone else.
+    fn assign(&mut self, record: &mut ConversationRecord, to: Option<Person>) -> bool {
+        let now = record.assignee.as_ref().map(|person| &person.user_id);
+        if now == to.as_ref().map(|person| &person.user_id) {
+            return false;
+        }
+        record.assignee.clone_from(&to);
+        self.create(record, system(), Content::AllocatedService { assignee: to }, Visibility::All, None);
+        self.touch(record, false);
+        true
+    }
+
+    fn agent(&self, shop_id: &ShopId, agent_id: &UserId) -> Result<Person, ChatError> {
+        self.loaded
+            .agents
+            .get(&(shop_id.clone(), agent_id.clone()))
+            .cloned()
+            .ok_or_else(|| ChatError::invalid("agent_id", "is no agent of this shop who has ever connected"))
+    }
+
+    fn recall(
+        &mut self,
+        command: &Command,
+        record: &mut ConversationRecord,
+        message_id: MessageId,
+    ) -> Result<Outcome, ChatError> {
+        let side = command.scope.side();
+        let in_batch = |message: &&MessageRecord| {
+            message.conversation_id == record.conversation_id && message.seq == message_id.seq
+        };
+        let mut message = self
+            .revised
+            .iter()
+            .rev()
+            .map(|event| &event.message)
+            .find(in_batch)
+            .or_else(|| self.created.iter().find(in_batch))
+            .or_else(|| self.loaded.messages.get(&(record.conversation_id, message_id.seq)))
+            .filter(|message| side == Side::Shop || message.visibility == Visibility::All)
+            .cloned()
+            .ok_or(ChatError::NotFound)?;
+        let sender = command.sender();
+        if message.sender.role != sender.role || message.sender.user_id != sender.user_id {
+            return Err(ChatError::Forbidden("only the sender can recall a message"));
+        }
+        if message.recalled {
+            return Err(ChatError::AlreadyDone("the message was recalled already"));
+        }
+        if message.client_message_id.is_none() {
+            return Err(ChatError::NotSendable("this message cannot be recalled".into()));
+        }
+        if self.now.since(message.create_time) > self.recall_window {
+            return Err(ChatError::NotSendable(format!(
+                "a message can be recalled within {} seconds of sending it",
+                self.recall_window.as_secs()
+            )));
+        }
+        match unread_side(message.sender.role, message.visibility) {
+            Some(Side::Shop) if message.seq > record.shop_read_seq => {
+                record.shop_unread = record.shop_unread.saturating_sub(1);
+            }
+            Some(Side::Buyer) if message.seq > record.buyer_read_seq => {
+                record.buyer_unread = record.buyer_unread.saturating_sub(1);
+            }
+            Some(_) | None => {}
+        }
+        let seq = record.last_seq.next();
+        let buyer_prev_seq = record.buyer_last_seq;
+        record.last_seq = seq;
+        if message.visibility == Visibility::All {
+            record.buyer_last_seq = seq;
+        }
+        message.content = Content::recalled();
+        message.recalled = true;
+        message.revision += 1;
+        let event = EventRecord { seq, buyer_prev_seq, message };
+        self.effects.push(Effect::Event(event.clone()));
+        self.revised.push(event);
+        self.touch(record, true);
+        Ok(Outcome::Recalled(Recalled { seq }))
+    }
+
+    fn read(
+        &mut self,
+        command: &Command,
+        mut record: ConversationRecord,
+        seq: Seq,
+    ) -> Result<Outcome, ChatError> {
+        let side = command.scope.side();
+        if seq > record.last_seq_of(side) {
+            return Err(ChatError::invalid(
+                "seq",
+                format_args!("is after the last event, {}", record.last_seq_of(side)),
+            ));
+        }
+        let (mark, unread) = match side {
+            Side::Buyer => (&mut record.buyer_read_seq, &mut record.buyer_unread),
+            Side::Shop => (&mut record.shop_read_seq, &mut record.shop_unread),
+        };
+        if seq > *mark {
+            *mark = seq;
+            let counts = |message: &MessageRecord| {
+                message.conversation_id == record.conversation_id
+                    && message.seq > seq
+                    && unread_side(message.sender.role, message.visibility) == Some(side)
+            };
+            let stored =
+                self.loaded.unread.get(&(record.conversation_id, side, seq)).copied().unwrap_or_default();
+            // This batch's own messages and recalls are not in what was counted.
+            let created = self.created.iter().filter(|message| counts(message)).count();
+            let recalled = self.revised.iter().filter(|event| counts(&event.message)).count();
+            *unread = stored
+                .saturating_add(u32::try_from(created).unwrap_or(u32::MAX))
+                .saturating_sub(u32::try_from(recalled).unwrap_or(u32::MAX));
+            self.effects.push(Effect::Read {
+                conversation_id: record.conversation_id,
+                reader: command.sender(),
+                seq,
+            });
+            self.touch(&record, false);
+        }
+        let result = match side {
+            Side::Buyer => ReadResult { seq: record.buyer_read_seq, unread_count: record.buyer_unread },
+            Side::Shop => ReadResult { seq: record.shop_read_seq, unread_count: record.shop_unread },
+        };
+        if self.touched.contains_key(&record.conversation_id) {
+            record.update_time = record.update_time.max(self.now);
+            self.loaded.conversations.insert(record.conversation_id, record);
+        }
+        Ok(Outcome::Read(result))
+    }
+}
+
+fn system() -> Sender {
+    Sender { role: ParticipantRole::System, user_id: None, name: "System".into() }
+}
+
+fn sent_reply(conversation_id: ConversationId, seq: Seq, create_time: Timestamp) -> Sent {
+    Sent { message_id: MessageId { conversation_id, seq }, seq, create_time }
+}
+
+/// For which side a message counts as unread, if for any.
+fn unread_side(sender: ParticipantRole, visibility: Visibility) -> Option<Side> {
+    match (sender, visibility) {
+        (ParticipantRole::Buyer, Visibility::All) => Some(Side::Shop),
+        (ParticipantRole::CustomerService | ParticipantRole::Robot, Visibility::All) => Some(Side::Buyer),
+        (
+            ParticipantRole::Buyer
+            | ParticipantRole::CustomerService
+            | ParticipantRole::Robot
+            | ParticipantRole::Shop
+            | ParticipantRole::System,
+            Visibility::All | Visibility::Agents,
+        ) => None,
+    }
+}
+
+/// Whether the conversation is the caller's.
+pub(crate) fn reaches(scope: &Scope, record: &ConversationRecord) -> bool {
+    record.shop_id == scope.shop_id
+        && match scope.side() {
+            Side::Buyer => record.buyer.user_id == scope.user_id,
+            Side::Shop => true,
+        }
+}
+
+fn check_assignee(
+    expected: Option<&Option<UserId>>,
+    record: &ConversationRecord,
+    side: Side,
+) -> Result<(), ChatError> {
+    match expected {
+        Some(expected) if expected.as_ref() != record.assignee.as_ref().map(|person| &person.user_id) => {
+            Err(conflict(record, side))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn conflict(record: &ConversationRecord, side: Side) -> ChatError {
+    ChatError::Conflict(Box::new(Current {
+        last_seq: record.last_seq_of(side),
+        assignee: record.assignee.as_ref().map(|person| person.user_id.clone()),
+        status: record.status,
+        latest_message: None,
+    }))
+}

@@ -1,0 +1,717 @@
+//! The chat side of one authenticated socket: everything its user may do, always within the user's scope.
+//!
+//! Writes are submitted when the method is called, not when its future is polled: the order of calls is the order
+//! of effects, and the replies may be awaited side by side.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use deskwire_protocol::{
+    Codec, Content, ConversationId, ParticipantRole, Role, Sender, ShopId, Timestamp, Visibility,
+    conversation::{
+        AssignParams, AttachParams, AttachResult, Conversation, ConversationParams, ConversationResult,
+        Empty, Entry, HistoryParams, HistoryResult, ListParams, ListResult, NoteParams, OpenParams,
+        ReadParams, ReadResult, SyncParams, SyncResult, TagParams, TakeParams, TransferParams, TypingParams,
+    },
+    event::PresenceEvent,
+    message::{RecallParams, Recalled, SendParams, Sent},
+    session::SessionUser,
+    text::{TAG_CHARS, TEXT_CHARS, check_text},
+};
+use deskwire_store::{ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store};
+use rand::Rng as _;
+use tokio::sync::oneshot;
+
+use crate::{
+    ChatError, Inner, Outbox, OutboxLimits,
+    bus::{Notice, Presence, Topic, Typing},
+    event::to_wire,
+    hub::{Hold, Place, Slot},
+    rules::{Action, Command, Outcome},
+    view,
+};
+
+/// Rows of a `conversation.sync` page.
+const SYNC_PAGE: u32 = 100;
+/// A commit may become visible this long after the time it was stamped with; `sync` looks back so far, so that
+/// none is skipped. A conversation may come twice, which does no harm.
+const SYNC_OVERLAP: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A session, as the hub knows it.
+pub(crate) struct Listener {
+    /// Unique on this node.
+    pub(crate) number: u64,
+    pub(crate) scope: Scope,
+    pub(crate) outbox: Arc<Outbox>,
+    attached: Mutex<HashMap<ConversationId, Arc<Slot>>>,
+}
+
+impl Listener {
+    pub(crate) fn is_attached(&self, conversation_id: ConversationId) -> bool {
+        self.attached().contains_key(&conversation_id)
+    }
+
+    pub(crate) fn role(&self) -> ParticipantRole {
+        match self.scope.role {
+            Role::Buyer => ParticipantRole::Buyer,
+            Role::Agent | Role::Admin => ParticipantRole::CustomerService,
+        }
+    }
+
+    /// A poisoned lock means a panic while moving plain values; they are still whole.
+    fn attached(&self) -> MutexGuard<'_, HashMap<ConversationId, Arc<Slot>>> {
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The chat side of one authenticated socket.
+pub struct Session {
+    chat: Arc<Inner>,
+    listener: Arc<Listener>,
+    name: String,
+    topic: Topic,
+    left: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn begin(
+        chat: Arc<Inner>,
+        number: u64,
+        user: SessionUser,
+        shop_id: ShopId,
+        codec: Codec,
+        limits: OutboxLimits,
+    ) -> Arc<Self> {
+        let topic = match user.role {
+            Role::Buyer => Topic::Buyer(shop_id.clone(), user.user_id.clone()),
+            Role::Agent | Role::Admin => Topic::Shop(shop_id.clone()),
+        };
+        let listener = Arc::new(Listener {
+            number,
+            scope: Scope { shop_id, role: user.role, user_id: user.user_id },
+            outbox: Arc::new(Outbox::new(codec, limits)),
+            attached: Mutex::default(),
+        });
+        chat.hub.listen(&topic, &listener);
+        let session = Arc::new(Self { chat, listener, name: user.name, topic, left: AtomicBool::new(false) });
+        let following = Arc::clone(&session.chat);
+        let followed = session.topic.clone();
+        session.chat.tasks.spawn(async move {
+            if let Err(error) = following.hub.topics.in_force(&followed).await {
+                tracing::warn!(%error, "could not follow a topic; attaching tries again");
+            }
+        });
+        if user.role == Role::Buyer && session.sessions_of_user() == 1 {
+            session.tell_presence(None, true);
+        }
+        session
+    }
+
+    /// What waits for the socket.
+    #[must_use]
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.listener.outbox
+    }
+
+    /// The socket is gone. Dropping the session does the same.
+    pub fn leave(&self) {
+        if self.left.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let attached: Vec<_> = self.listener.attached().drain().collect();
+        for (_, slot) in attached {
+            self.leave_slot(&slot);
+        }
+        self.chat.hub.unlisten(&self.topic, &self.listener);
+        if self.listener.scope.role == Role::Buyer && self.sessions_of_user() == 0 {
+            self.tell_presence(None, false);
+        }
+    }
+
+    // Writes, in the order of calls.
+
+    /// Sends a message.
+    pub fn send(&self, params: SendParams) -> impl Future<Output = Result<Sent, ChatError>> + Send + use<> {
+        let content = Content::from(params.content);
+        let checked = check_content(&content, "content.text");
+        let action = Action::Send {
+            client_message_id: params.client_message_id,
+            content,
+            visibility: Visibility::All,
+            if_last_seq: params.if_last_seq,
+            if_assignee: params.if_assignee,
+        };
+        let outcome = self.submit(params.conversation_id, checked, action);
+        async move { sent(outcome.await?) }
+    }
+
+    /// Writes a private note.
+    pub fn note(&self, params: NoteParams) -> impl Future<Output = Result<Sent, ChatError>> + Send + use<> {
+        let content = Content::Text { text: params.text };
+        let checked = check_content(&content, "text");
+        let action = Action::Send {
+            client_message_id: params.client_message_id,
+            content,
+            visibility: Visibility::Agents,
+            if_last_seq: None,
+            if_assignee: None,
+        };
+        let outcome = self.submit(params.conversation_id, checked, action);
+        async move { sent(outcome.await?) }
+    }
+
+    /// Takes a message back.
+    pub fn recall(
+        &self,
+        params: RecallParams,
+    ) -> impl Future<Output = Result<Recalled, ChatError>> + Send + use<> {
+        let checked = if params.message_id.conversation_id == params.conversation_id {
+            Ok(())
+        } else {
+            Err(ChatError::NotFound)
+        };
+        let outcome =
+            self.submit(params.conversation_id, checked, Action::Recall { message_id: params.message_id });
+        async move {
+            match outcome.await? {
+                Outcome::Recalled(recalled) => Ok(recalled),
+                other => Err(unexpected(&other)),
+            }
+        }
+    }
+
+    /// The caller's side has read up to a place.
+    pub fn read(
+        &self,
+        params: ReadParams,
+    ) -> impl Future<Output = Result<ReadResult, ChatError>> + Send + use<> {
+        let outcome = self.submit(params.conversation_id, Ok(()), Action::Read { seq: params.seq });
+        async move {
+            match outcome.await? {
+                Outcome::Read(read) => Ok(read),
+                other => Err(unexpected(&other)),
+            }
+        }
+    }
+
+    /// Gives the conversation to an agent, or back to the queue.
+    pub fn assign(
+        &self,
+        params: AssignParams,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        let action =
+            Action::Assign { agent_id: params.agent_id, if_assignee: params.if_assignee, note: None };
+        self.change(params.conversation_id, Ok(()), action)
+    }
+
+    /// Gives it to another agent, with a note.
+    pub fn transfer(
+        &self,
+        params: TransferParams,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        let checked = params.note.as_deref().map_or(Ok(()), |note| {
+            check_text(note, TEXT_CHARS).map_err(|problem| ChatError::invalid("note", problem))
+        });
+        let action = Action::Assign { agent_id: Some(params.agent_id), if_assignee: None, note: params.note };
+        self.change(params.conversation_id, checked, action)
+    }
+
+    /// Closes the conversation.
+    pub fn close(
+        &self,
+        params: ConversationParams,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        self.change(params.conversation_id, Ok(()), Action::Close)
+    }
+
+    /// Opens it again.
+    pub fn reopen(
+        &self,
+        params: ConversationParams,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        self.change(params.conversation_id, Ok(()), Action::Reopen)
+    }
+
+    /// Puts a label on it.
+    pub fn tag(
+        &self,
+        params: TagParams,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        let checked =
+            check_text(params.tag.as_str(), TAG_CHARS).map_err(|problem| ChatError::invalid("tag", problem));
+        self.change(params.conversation_id, checked, Action::Tag { tag: params.tag })
+    }
+
+    /// Takes a label off.
+    pub fn untag(
+        &self,
+        params: TagParams,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        self.change(params.conversation_id, Ok(()), Action::Untag { tag: params.tag })
+    }
+
+    // Reads, which may overlap.
+
+    /// The buyer's conversation with the shop, made if there is none; attaches.
+    pub async fn open(self: &Arc<Self>, params: OpenParams) -> Result<(ConversationResult, Hold), ChatError> {
+        let scope = &self.listener.scope;
+        if scope.role != Role::Buyer {
+            return Err(ChatError::Forbidden("only a buyer opens a conversation; agents attach to it"));
+        }
+        // A number that is taken already is as good as never drawn; a second draw settles it.
+        let mut tries = 0;
+        let record = loop {
+            let now = self.chat.clock.now();
+            match self.chat.store.open_conversation(scope, draw_conversation_id(), now).await {
+                Err(error) if error.is_collision() && tries < 3 => tries += 1,
+                outcome => break outcome?,
+            }
+        };
+        if let Some(entry) = params.entry {
+            self.enter(&record, entry).await?;
+        }
+        self.attach_to(record.conversation_id).await
+    }
+
+    /// The calling agent takes the conversation; attaches.
+    pub async fn take(self: &Arc<Self>, params: TakeParams) -> Result<(ConversationResult, Hold), ChatError> {
+        let action = Action::Take { if_assignee: params.if_assignee };
+        self.change(params.conversation_id, Ok(()), action).await?;
+        self.attach_to(params.conversation_id).await
+    }
+
+    /// From now on every event in sequence, after those missed.
+    pub async fn attach(self: &Arc<Self>, params: AttachParams) -> Result<(AttachResult, Hold), ChatError> {
+        let id = params.conversation_id;
+        let store = &self.chat.store;
+        let side = self.side();
+        let record = self.find(id).await?;
+        if let Some(after) = params.after_seq
+            && after > record.last_seq_of(side)
+        {
+            return Err(ChatError::invalid(
+                "after_seq",
+                format_args!("is after the last event, {}", record.last_seq_of(side)),
+            ));
+        }
+        let slot = self.register(&record).await?;
+        // Read again: what was committed before the slot began is in here, what comes later goes through the slot.
+        let attached = async {
+            let last = slot.join(self.listener.number, params.after_seq);
+            let page = self.chat.config.attach_page;
+            let mut events = match params.after_seq {
+                Some(after) if after < last => store.events(id, side, after, page.saturating_add(1)).await?,
+                Some(_) | None => Vec::new(),
+            };
+            events.retain(|event| event.seq <= last);
+            let has_more = events.len() > page as usize;
+            events.truncate(page as usize);
+            let last_seq = if has_more {
+                events.last().map_or(last, |event| event.seq)
+            } else {
+                last.max(params.after_seq.unwrap_or_default())
+            };
+            let record = self.find(id).await?;
+            let mut conversation = self.view(record).await?;
+            conversation.last_seq = last_seq;
+            let events = events.iter().map(|event| to_wire(event, side)).collect();
+            let presence = self.presence_at(&slot);
+            Ok(AttachResult { conversation, events, last_seq, has_more, presence })
+        }
+        .await;
+        match attached {
+            Ok(result) if !result.has_more => {
+                self.keep(id, &slot);
+                Ok((result, Hold::new(slot, self.listener.number)))
+            }
+            // A part must never look like the whole: not attached until the client has the rest.
+            outcome => {
+                self.listener.attached().remove(&id);
+                self.leave_slot(&slot);
+                outcome.map(|result| (result, Hold::nothing()))
+            }
+        }
+    }
+
+    /// No more events in sequence of this conversation.
+    pub async fn detach(&self, params: ConversationParams) -> Result<Empty, ChatError> {
+        let slot = self.listener.attached().remove(&params.conversation_id);
+        match slot {
+            Some(slot) => self.leave_slot(&slot),
+            None => drop(self.find(params.conversation_id).await?),
+        }
+        Ok(Empty {})
+    }
+
+    /// The caller's conversations, latest change first.
+    pub async fn list(&self, params: ListParams) -> Result<ListResult, ChatError> {
+        let after = match params.page_token.as_deref() {
+            None | Some("") => None,
+            Some(token) => {
+                let (time, id) = parse_pair(token, "page_token")?;
+                let id = ConversationId::new(id).ok_or_else(|| {
+                    ChatError::invalid("page_token", "is not one that this server gave out")
+                })?;
+                Some((time, id))
+            }
+        };
+        let size = params.page_size.get();
+        let query = ConversationQuery { status: params.status, after, limit: size + 1 };
+        let mut records = self.chat.store.conversations(&self.listener.scope, &query).await?;
+        let more = records.len() > size as usize;
+        records.truncate(size as usize);
+        let next_page_token = match records.last() {
+            Some(last) if more => format_pair(last.update_time, last.conversation_id.get()),
+            Some(_) | None => String::new(),
+        };
+        let conversations = view::conversations(&self.chat.store, records, self.side()).await?;
+        Ok(ListResult { conversations, next_page_token })
+    }
+
+    /// One conversation.
+    pub async fn get(&self, params: ConversationParams) -> Result<ConversationResult, ChatError> {
+        let record = self.find(params.conversation_id).await?;
+        Ok(ConversationResult { conversation: self.view(record).await? })
+    }
+
+    /// Messages before or after a place.
+    pub async fn history(&self, params: HistoryParams) -> Result<HistoryResult, ChatError> {
+        let range = match (params.before_seq, params.after_seq) {
+            (Some(_), Some(_)) => {
+                return Err(ChatError::invalid("after_seq", "cannot be given together with `before_seq`"));
+            }
+            (Some(before), None) => HistoryRange::Before(before),
+            (None, Some(after)) => HistoryRange::After(after),
+            (None, None) => HistoryRange::Newest,
+        };
+        self.find(params.conversation_id).await?;
+        let side = self.side();
+        let limit = params.limit.get();
+        let mut records = self.chat.store.history(params.conversation_id, side, range, limit + 1).await?;
+        let has_more = records.len() > limit as usize;
+        if has_more {
+            // The one too many is the farthest from where the page begins.
+            match range {
+                HistoryRange::After(_) => drop(records.pop()),
+                HistoryRange::Before(_) | HistoryRange::Newest => drop(records.remove(0)),
+            }
+        }
+        Ok(HistoryResult {
+            messages: records.iter().map(|record| record.to_message(side)).collect(),
+            has_more,
+        })
+    }
+
+    /// What changed since the last time.
+    pub async fn sync(&self, params: SyncParams) -> Result<SyncResult, ChatError> {
+        let after = match params.cursor.as_deref() {
+            None | Some("") => (Timestamp::default(), 0),
+            Some(cursor) => parse_pair(cursor, "cursor")?,
+        };
+        let horizon = self.chat.clock.now().minus(SYNC_OVERLAP);
+        let scope = &self.listener.scope;
+        let mut records = self.chat.store.conversations_changed(scope, after, SYNC_PAGE + 1).await?;
+        let has_more = records.len() > SYNC_PAGE as usize;
+        records.truncate(SYNC_PAGE as usize);
+        let last = records.last().map_or(after, |record| (record.update_time, record.conversation_id.get()));
+        // Between pages go on exactly where this one ended; after the last one look back a little next time.
+        let next = if has_more { last } else { last.min((horizon, 0)).max(after.min((horizon, 0))) };
+        let conversations = view::conversations(&self.chat.store, records, self.side()).await?;
+        Ok(SyncResult { conversations, cursor: format_pair(next.0, next.1), has_more })
+    }
+
+    /// Tells the others that the caller is writing, or has stopped.
+    pub async fn typing(&self, params: TypingParams) -> Result<Empty, ChatError> {
+        let attached = self.listener.attached().get(&params.conversation_id).map(|slot| slot.place().clone());
+        let (shop_id, buyer_id) = match attached {
+            Some(place) => (place.shop_id, place.buyer_id),
+            None => {
+                let record = self.find(params.conversation_id).await?;
+                (record.shop_id, record.buyer.user_id)
+            }
+        };
+        let typing =
+            Typing { conversation_id: params.conversation_id, sender: self.sender(), typing: params.typing };
+        let notices = vec![
+            (Topic::Shop(shop_id.clone()), Notice::Typing(typing.clone())),
+            (Topic::Buyer(shop_id, buyer_id), Notice::Typing(typing)),
+        ];
+        self.publish(notices).await;
+        Ok(Empty {})
+    }
+
+    fn side(&self) -> Side {
+        self.listener.scope.side()
+    }
+
+    fn sender(&self) -> Sender {
+        Sender {
+            role: self.listener.role(),
+            user_id: Some(self.listener.scope.user_id.clone()),
+            name: self.name.clone(),
+        }
+    }
+
+    async fn find(&self, id: ConversationId) -> Result<ConversationRecord, ChatError> {
+        self.chat.store.conversation(&self.listener.scope, id).await?.ok_or(ChatError::NotFound)
+    }
+
+    async fn view(&self, record: ConversationRecord) -> Result<Conversation, ChatError> {
+        view_one(&self.chat.store, record, self.side()).await
+    }
+
+    /// Submits now; the future only waits.
+    fn submit(
+        &self,
+        conversation_id: ConversationId,
+        checked: Result<(), ChatError>,
+        action: Action,
+    ) -> impl Future<Output = Result<Outcome, ChatError>> + Send + use<> {
+        let command =
+            Command { scope: self.listener.scope.clone(), name: self.name.clone(), conversation_id, action };
+        let answer = checked.and_then(|()| self.chat.writers.submit(command));
+        let store = self.chat.store.clone();
+        let scope = self.listener.scope.clone();
+        async move {
+            match await_answer(answer?).await {
+                Err(ChatError::Conflict(mut current)) => {
+                    // The writer knows how things stand, but has not read what was said last.
+                    if let Some(record) = store.conversation(&scope, conversation_id).await? {
+                        current.latest_message = view_one(&store, record, scope.side()).await?.latest_message;
+                    }
+                    Err(ChatError::Conflict(current))
+                }
+                outcome => outcome,
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        conversation_id: ConversationId,
+        checked: Result<(), ChatError>,
+        action: Action,
+    ) -> impl Future<Output = Result<ConversationResult, ChatError>> + Send + use<> {
+        let outcome = self.submit(conversation_id, checked, action);
+        let store = self.chat.store.clone();
+        let side = self.side();
+        async move {
+            match outcome.await? {
+                Outcome::Conversation(record) => {
+                    Ok(ConversationResult { conversation: view_one(&store, *record, side).await? })
+                }
+                other => Err(unexpected(&other)),
+            }
+        }
+    }
+
+    /// Tells where the buyer comes from, unless that is the newest message already.
+    async fn enter(&self, record: &ConversationRecord, entry: Entry) -> Result<(), ChatError> {
+        let context = match entry {
+            Entry::BuyerEnterFromProduct { product_id } => Content::BuyerEnterFromProduct { product_id },
+            Entry::BuyerEnterFromOrder { order_id } => Content::BuyerEnterFromOrder { order_id },
+        };
+        let latest = match view::latest_key(record, Side::Buyer) {
+            Some(key) => self.chat.store.messages(&[key]).await?.pop(),
+            None => None,
+        };
+        if latest.is_some_and(|message| message.content == context) {
+            return Ok(());
+        }
+        self.submit(record.conversation_id, Ok(()), Action::Enter { context }).await.map(drop)
+    }
+
+    async fn attach_to(
+        self: &Arc<Self>,
+        id: ConversationId,
+    ) -> Result<(ConversationResult, Hold), ChatError> {
+        let (result, hold) = self.attach(AttachParams { conversation_id: id, after_seq: None }).await?;
+        Ok((ConversationResult { conversation: result.conversation }, hold))
+    }
+
+    async fn register(&self, record: &ConversationRecord) -> Result<Arc<Slot>, ChatError> {
+        let limit = self.chat.config.attachments;
+        {
+            let attached = self.listener.attached();
+            if attached.len() >= limit && !attached.contains_key(&record.conversation_id) {
+                return Err(ChatError::LimitReached {
+                    limit: limit as u64,
+                    what: "conversations attached by one session; detach from one first".into(),
+                });
+            }
+        }
+        if let Err(error) = self.chat.hub.topics.in_force(&self.topic).await {
+            // The sweep brings what the bus cannot.
+            tracing::warn!(%error, "attached without the bus: events arrive by the repair sweep");
+        }
+        let place = Place {
+            conversation_id: record.conversation_id,
+            shop_id: record.shop_id.clone(),
+            buyer_id: record.buyer.user_id.clone(),
+            side: self.side(),
+        };
+        Ok(self.chat.hub.register(&place, &self.listener).await?)
+    }
+
+    fn keep(&self, id: ConversationId, slot: &Arc<Slot>) {
+        let new = self.listener.attached().insert(id, Arc::clone(slot)).is_none();
+        // The socket may have gone while the backlog was read.
+        if self.left.load(Ordering::Acquire) {
+            self.listener.attached().remove(&id);
+            self.leave_slot(slot);
+        } else if new && self.side() == Side::Shop {
+            self.tell_presence(Some(slot.place()), true);
+        }
+    }
+
+    fn leave_slot(&self, slot: &Arc<Slot>) {
+        self.chat.hub.unregister(slot, self.listener.number);
+        if self.side() == Side::Shop {
+            let still_here =
+                slot.listeners().iter().any(|listener| listener.scope.user_id == self.listener.scope.user_id);
+            if !still_here {
+                self.tell_presence(Some(slot.place()), false);
+            }
+        }
+    }
+
+    fn sessions_of_user(&self) -> usize {
+        let me = &self.listener.scope;
+        self.chat
+            .hub
+            .listeners(&self.topic)
+            .iter()
+            .filter(|listener| listener.scope.user_id == me.user_id)
+            .count()
+    }
+
+    /// Who of the other side is there.
+    fn presence_at(&self, slot: &Arc<Slot>) -> Vec<PresenceEvent> {
+        let place = slot.place();
+        match self.side() {
+            Side::Shop => {
+                let topic = Topic::Buyer(place.shop_id.clone(), place.buyer_id.clone());
+                let online = !self.chat.hub.listeners(&topic).is_empty();
+                vec![PresenceEvent { role: ParticipantRole::Buyer, user_id: place.buyer_id.clone(), online }]
+            }
+            Side::Buyer => {
+                let agents = self
+                    .chat
+                    .hub
+                    .slot(place.conversation_id, Side::Shop)
+                    .map(|slot| slot.listeners())
+                    .unwrap_or_default();
+                let mut ids: Vec<_> = agents.iter().map(|listener| listener.scope.user_id.clone()).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                ids.into_iter()
+                    .map(|user_id| PresenceEvent {
+                        role: ParticipantRole::CustomerService,
+                        user_id,
+                        online: true,
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Tells the other side: a buyer's to all agents of the shop, an agent's to the buyer of the conversation.
+    fn tell_presence(&self, place: Option<&Place>, online: bool) {
+        let scope = &self.listener.scope;
+        let topic = match place {
+            Some(place) => Topic::Buyer(place.shop_id.clone(), place.buyer_id.clone()),
+            None => Topic::Shop(scope.shop_id.clone()),
+        };
+        let presence = Presence {
+            conversation_id: place.map(|place| place.conversation_id),
+            role: self.listener.role(),
+            user_id: scope.user_id.clone(),
+            online,
+        };
+        let chat = Arc::clone(&self.chat);
+        self.chat.tasks.spawn(async move {
+            publish(&chat, vec![(topic, Notice::Presence(presence))]).await;
+        });
+    }
+
+    async fn publish(&self, notices: Vec<(Topic, Notice)>) {
+        publish(&self.chat, notices).await;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Hands over what is safe to lose.
+async fn publish(chat: &Inner, notices: Vec<(Topic, Notice)>) {
+    match tokio::time::timeout(chat.config.publish_timeout, chat.bus.publish(notices)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a passing notice was lost"),
+        Err(_) => tracing::debug!("the bus did not take a passing notice in time"),
+    }
+}
+
+async fn await_answer(answer: oneshot::Receiver<Result<Outcome, ChatError>>) -> Result<Outcome, ChatError> {
+    // A writer that is gone has taken its queue with it: whether it committed is not known.
+    answer.await.unwrap_or(Err(ChatError::Timeout))
+}
+
+async fn view_one(store: &Store, record: ConversationRecord, side: Side) -> Result<Conversation, ChatError> {
+    let latest = match view::latest_key(&record, side) {
+        Some(key) => store.messages(&[key]).await?.pop(),
+        None => None,
+    };
+    Ok(view::conversation(record, side, latest.as_ref()))
+}
+
+fn sent(outcome: Outcome) -> Result<Sent, ChatError> {
+    match outcome {
+        Outcome::Sent(sent) => Ok(sent),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn unexpected(outcome: &Outcome) -> ChatError {
+    tracing::error!(?outcome, "a command had the outcome of another");
+    ChatError::Timeout
+}
+
+fn check_content(content: &Content, field: &str) -> Result<(), ChatError> {
+    match content {
+        Content::Text { text } => {
+            check_text(text, TEXT_CHARS).map_err(|problem| ChatError::invalid(field, problem))
+        }
+        Content::AllocatedService { .. }
+        | Content::Notification { .. }
+        | Content::BuyerEnterFromProduct { .. }
+        | Content::BuyerEnterFromOrder { .. } => Ok(()),
+    }
+}
+
+/// Positive, 63 bits, not to be guessed.
+fn draw_conversation_id() -> ConversationId {
+    let mut random = rand::rng();
+    loop {
+        if let Some(id) = ConversationId::new(random.random_range(1_000_000_000_000_000_000..=i64::MAX)) {
+            return id;
+        }
+    }
+}
+
+fn format_pair(time: Timestamp, id: i64) -> String {
+    format!("{}.{id}", time.millis())
+}
+
+fn parse_pair(text: &str, field: &str) -> Result<(Timestamp, i64), ChatError> {
+    text.split_once('.')
+        .and_then(|(time, id)| Some((Timestamp::from_millis(time.parse().ok()?), id.parse().ok()?)))
+        .ok_or_else(|| ChatError::invalid(field, "is not one that this server gave out"))
+}

@@ -1,0 +1,76 @@
+//! A conversation as one side sees it.
+
+use std::collections::HashMap;
+
+use deskwire_protocol::{
+    ConversationId, Seq,
+    conversation::{CanSendMessage, Conversation, ConversationStatus},
+};
+use deskwire_store::{ConversationRecord, MessageRecord, Side, Store, StoreError};
+
+/// The newest message that the side may see, as a key.
+pub(crate) fn latest_key(record: &ConversationRecord, side: Side) -> Option<(ConversationId, Seq)> {
+    let seq = match side {
+        Side::Buyer => record.buyer_latest_message_seq,
+        Side::Shop => record.latest_message_seq,
+    };
+    (seq > Seq::ZERO).then_some((record.conversation_id, seq))
+}
+
+/// The conversation as `side` sees it.
+pub(crate) fn conversation(
+    record: ConversationRecord,
+    side: Side,
+    latest: Option<&MessageRecord>,
+) -> Conversation {
+    let closed = record.status == ConversationStatus::Closed;
+    Conversation {
+        last_seq: record.last_seq_of(side),
+        unread_count: match side {
+            Side::Buyer => record.buyer_unread,
+            Side::Shop => record.shop_unread,
+        },
+        tags: match side {
+            Side::Buyer => Vec::new(),
+            Side::Shop => record.tags,
+        },
+        can_send_message: match side {
+            Side::Shop if closed => CanSendMessage {
+                allowed: false,
+                reason: Some("The conversation is closed: reopen it with conversation.reopen.".into()),
+            },
+            Side::Buyer | Side::Shop => CanSendMessage { allowed: true, reason: None },
+        },
+        latest_message: latest.map(|message| message.to_message(side)),
+        conversation_id: record.conversation_id,
+        shop_id: record.shop_id,
+        buyer: record.buyer,
+        status: record.status,
+        assignee: record.assignee,
+        buyer_read_seq: record.buyer_read_seq,
+        shop_read_seq: record.shop_read_seq,
+        create_time: record.create_time,
+        update_time: record.update_time,
+    }
+}
+
+/// Conversations with their latest messages, read in one go.
+pub(crate) async fn conversations(
+    store: &Store,
+    records: Vec<ConversationRecord>,
+    side: Side,
+) -> Result<Vec<Conversation>, StoreError> {
+    let keys: Vec<_> = records.iter().filter_map(|record| latest_key(record, side)).collect();
+    let latest: HashMap<_, _> = if keys.is_empty() {
+        HashMap::new()
+    } else {
+        store.messages(&keys).await?.into_iter().map(|message| (message.conversation_id, message)).collect()
+    };
+    Ok(records
+        .into_iter()
+        .map(|record| {
+            let message = latest.get(&record.conversation_id);
+            conversation(record, side, message)
+        })
+        .collect())
+}
