@@ -1,0 +1,264 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use deskwire_protocol::{Codec, Role, ShopId, UserId};
+
+use crate::config::Flag;
+
+/// Realtime chat for shop customer service.
+#[derive(Debug, Parser)]
+#[command(name = "deskwire", version, about, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Settings file; without it deskwire.toml in the working directory, if there is one.
+    #[arg(long, global = true, value_name = "FILE", env = "DESKWIRE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// What to do; to serve, when nothing is said.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(ServeArgs::default()))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the server (the default).
+    Serve(ServeArgs),
+    /// Talks from this terminal, as a buyer or as an agent.
+    Connect(ConnectArgs),
+    /// Brings the database's schema up to date.
+    Migrate(MigrateArgs),
+    /// Prints a token for a buyer or an agent.
+    Token(TokenArgs),
+    /// Withdraws all tokens that a user has been given so far, and closes the user's sockets.
+    Revoke(RevokeArgs),
+    /// Prints the wire contract as an `OpenRPC` document.
+    Openrpc,
+    /// Checks the settings and prints those in force, secrets hidden. Exits with 2 when something is wrong.
+    CheckConfig(ServeArgs),
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Joins several nodes into one service.
+    #[arg(long, value_name = "URL")]
+    redis_url: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct DataArgs {
+    /// Holds the token secret, and the SQLite database.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct DatabaseArgs {
+    /// sqlite://PATH or postgres://…
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Only prints what is to be done, and exits with 1 if there is anything.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[arg(long, value_parser = role)]
+    pub(crate) role: Role,
+    #[arg(long)]
+    pub(crate) shop: ShopId,
+    /// The user, as the shop names them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) sub: UserId,
+    /// To be displayed; without it the id.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Language tag, such as pt-BR.
+    #[arg(long)]
+    pub(crate) locale: Option<String>,
+    /// How long it is valid.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) ttl: u32,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    #[arg(long, value_parser = role)]
+    pub(crate) role: Role,
+    #[arg(long)]
+    pub(crate) shop: ShopId,
+    /// The user, as the shop names them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) sub: UserId,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// Whom `connect` speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// Writes to the shop.
+    Buyer,
+    /// Answers for the shop.
+    Agent,
+}
+
+impl Side {
+    pub(crate) const fn role(self) -> Role {
+        match self {
+            Self::Buyer => Role::Buyer,
+            Self::Agent => Role::Agent,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    /// Whom to speak for.
+    #[arg(long = "as", value_name = "SIDE")]
+    pub(crate) side: Side,
+    /// Without it the address that the settings have the server listen on.
+    #[arg(long, value_name = "ws://ADDR/v1/ws")]
+    pub(crate) url: Option<String>,
+    /// The user; without it someone of the demo shop.
+    #[arg(long, value_name = "ID")]
+    pub(crate) sub: Option<UserId>,
+    /// To be displayed; without it the name in the demo shop, or the id.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    #[arg(long, default_value = crate::demo::SHOP)]
+    pub(crate) shop: ShopId,
+    /// Without it one is made with the secret in the data directory.
+    #[arg(long, env = "DESKWIRE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// How frames are encoded: json or msgpack.
+    #[arg(long, default_value = "json", value_parser = codec)]
+    pub(crate) codec: Codec,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    match text {
+        "BUYER" => Ok(Role::Buyer),
+        "AGENT" => Ok(Role::Agent),
+        "ADMIN" => Ok(Role::Admin),
+        _ => Err("must be BUYER, AGENT or ADMIN".into()),
+    }
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    match text {
+        "json" => Ok(Codec::Json),
+        "msgpack" => Ok(Codec::MsgPack),
+        _ => Err("must be json or msgpack".into()),
+    }
+}
+
+impl Command {
+    /// The settings that flags of this command set.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let data_dir = |data: &DataArgs| {
+            let value = data.data_dir.as_ref()?.to_string_lossy().into_owned();
+            Some(Flag { name: "--data-dir", key: "data_dir", value })
+        };
+        let database = |database: &DatabaseArgs| {
+            let value = database.database_url.clone()?;
+            Some(Flag { name: "--database-url", key: "database_url", value })
+        };
+        let flags: Vec<Option<Flag>> = match self {
+            Self::Serve(args) | Self::CheckConfig(args) => vec![
+                args.listen.clone().map(|value| Flag { name: "--listen", key: "listen", value }),
+                data_dir(&args.data),
+                database(&args.database),
+                args.redis_url.clone().map(|value| Flag { name: "--redis-url", key: "redis_url", value }),
+            ],
+            Self::Migrate(args) => vec![data_dir(&args.data), database(&args.database)],
+            Self::Revoke(args) => vec![data_dir(&args.data), database(&args.database)],
+            Self::Token(args) => vec![data_dir(&args.data)],
+            Self::Connect(args) => vec![data_dir(&args.data)],
+            Self::Openrpc => vec![],
+        };
+        flags.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("deskwire").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_said_means_serve() {
+        assert!(matches!(parse("").unwrap().command(), Command::Serve(_)));
+    }
+
+    #[test]
+    fn what_scripts_rely_on_parses_to_the_settings_it_sets() {
+        let line = "serve --listen 127.0.0.1:0 --data-dir d --database-url sqlite://x --redis-url redis://y";
+        let flags = parse(line).unwrap().command().flags();
+        let keys: Vec<_> = flags.iter().map(|flag| (flag.key, flag.value.as_str())).collect();
+        assert_eq!(
+            keys,
+            [
+                ("listen", "127.0.0.1:0"),
+                ("data_dir", "d"),
+                ("database_url", "sqlite://x"),
+                ("redis_url", "redis://y")
+            ]
+        );
+        let line = "token --role BUYER --shop s --sub b --name N --locale de --ttl 60 --data-dir d";
+        let Command::Token(args) = parse(line).unwrap().command() else { panic!("no token command") };
+        assert_eq!((args.role, args.sub.as_str(), args.ttl), (Role::Buyer, "b", 60));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "dance",
+            "token --role buyer --shop s --sub b",
+            "token --role BUYER --shop s --sub b --ttl 0",
+            "token --role BUYER --shop s",
+            "connect",
+            "connect --as shop",
+            "connect --as buyer --codec xml",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

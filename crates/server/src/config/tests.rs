@@ -1,0 +1,117 @@
+use super::*;
+
+fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A file with this text, deleted with the directory it lies in.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("deskwire.toml");
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+fn refusal(text: &str, environment: &[(&str, &str)]) -> String {
+    let (_dir, path) = file(text);
+    load(Some(&path), env(environment), &[]).err().expect("it should have been refused").to_string()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_crates() {
+    let (_dir, path) = file("");
+    let settings = load(Some(&path), [], &[]).unwrap().settings;
+    let ours = GatewayConfig { listen: GatewayConfig::default().listen, ..settings.gateway() };
+    assert_eq!(format!("{ours:?}"), format!("{:?}", GatewayConfig::default()));
+    assert_eq!(settings.chat(), ChatConfig::default());
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:7420");
+    assert_eq!(settings.database_url(), "sqlite://./deskwire-data/deskwire.sqlite");
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
+    let (_dir, path) = file("[gateway]\nbatch = 7\nin_flight = 7\nping_interval_seconds = 7\n");
+    let environment = env(&[
+        ("DESKWIRE_GATEWAY__IN_FLIGHT", "8"),
+        ("DESKWIRE_DATA_DIR", "from-environment"),
+        ("DESKWIRE_LISTEN", "127.0.0.1:8"),
+        ("DESKWIRE_CONFIG", "is a flag's"),
+        ("OTHER", "is not ours"),
+    ]);
+    let flags = [Flag { name: "--listen", key: "listen", value: "127.0.0.1:9".into() }];
+    let settings = load(Some(&path), environment, &flags).unwrap().settings;
+    assert_eq!(settings.gateway().ping_interval, Duration::from_secs(7));
+    assert_eq!((settings.gateway().batch, settings.gateway().in_flight), (7, 8));
+    assert_eq!(settings.data_dir, Path::new("from-environment"));
+    assert_eq!(settings.listen.port(), 9);
+    assert_eq!(settings.gateway().frame_bytes, 65536);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_name_and_source() {
+    let message = refusal("[gateway]\npong = 1\n", &[("DESKWIRE_GATEWAY__PING", "1"), ("DESKWIRE_NO", "")]);
+    assert!(message.contains("`gateway.pong` (from the file "), "{message}");
+    assert!(
+        message.contains("`gateway.ping` (from the environment variable DESKWIRE_GATEWAY__PING): there is no such"),
+        "{message}"
+    );
+    assert!(message.contains("`no` (from the environment variable DESKWIRE_NO)"), "{message}");
+    assert!(refusal("gateway = 1\n", &[]).contains("`gateway`"));
+    assert!(refusal("[listen]\na = 1\n", &[]).contains("`listen`"));
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_key_and_source() {
+    for (name, value, key) in [
+        ("DESKWIRE_LISTEN", "here", "listen"),
+        ("DESKWIRE_GATEWAY__BATCH", "0", "gateway.batch"),
+        ("DESKWIRE_GATEWAY__BATCH", "-1", "gateway.batch"),
+        ("DESKWIRE_GATEWAY__BATCH", "many", "gateway.batch"),
+        ("DESKWIRE_GATEWAY__BATCH", "4294967296", "gateway.batch"),
+        ("DESKWIRE_GATEWAY__HEADER_TIMEOUT_SECONDS", "18446744073709551615", "gateway.header_timeout_seconds"),
+        ("DESKWIRE_GATEWAY__TLS_KEY_FILE", "k.pem", "gateway.tls_certificate_file"),
+        ("DESKWIRE_GATEWAY__ALLOWED_ORIGINS", "https://a.example,b.example", "gateway.allowed_origins"),
+        ("DESKWIRE_DATABASE_URL", "mysql://h/d", "database_url"),
+        ("DESKWIRE_REDIS_URL", "redis://h", "redis_url"),
+        ("DESKWIRE_AUTH__HS256_SECRET", "12345", "auth.hs256_secret"),
+        ("DESKWIRE_LOG__FORMAT", "xml", "log.format"),
+        ("DESKWIRE_LOG__LEVEL", "loud,a=b=c", "log.level"),
+        ("DESKWIRE_CHAT__WRITERS", "65", "chat.writers"),
+    ] {
+        let message = refusal("", &[(name, value)]);
+        assert!(message.starts_with(&format!("`{key}` (from the ")), "{name}={value}: {message}");
+        assert!(name.contains("TLS_KEY") || message.contains(name), "{name}={value}: {message}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_and_so_is_one_that_is_not_there() {
+    assert!(refusal("listen = ", &[]).contains("deskwire.toml"));
+    let missing = load(Some(Path::new("/nonexistent/x.toml")), [], &[]).err().unwrap().to_string();
+    assert!(missing.contains("/nonexistent/x.toml"), "{missing}");
+}
+
+#[test]
+fn what_is_shown_tells_the_source_and_hides_secrets() {
+    let (_dir, path) = file("[gateway]\nbatch = 7\n");
+    let secret = "0123456789abcdef0123456789abcdef";
+    let environment = env(&[
+        ("DESKWIRE_AUTH__HS256_SECRET", secret),
+        ("DESKWIRE_AUTH__OLDER_HS256_SECRETS", &format!("k0:{secret}")),
+        ("DESKWIRE_DATABASE_URL", "postgres://u:hunter2@h/d"),
+    ]);
+    let loaded = load(Some(&path), environment, &[]).unwrap();
+    assert!(!loaded.shown.contains(secret) && !loaded.shown.contains("hunter2"), "{}", loaded.shown);
+    assert!(loaded.shown.contains("batch = 7  # the file "), "{}", loaded.shown);
+    assert!(!format!("{:?}", loaded.settings).contains(secret));
+    assert_eq!(loaded.settings.chat().writers, 4);
+}
+
+#[test]
+fn what_is_shown_is_a_file_with_the_same_settings() {
+    let (_dir, path) = file("");
+    let first = load(Some(&path), [], &[]).unwrap();
+    let (_dir, path) = file(&first.shown);
+    let again = load(Some(&path), [], &[]).unwrap();
+    assert_eq!(format!("{:?}", again.settings), format!("{:?}", first.settings));
+}

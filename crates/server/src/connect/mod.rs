@@ -1,0 +1,308 @@
+//! `deskwire connect`: a terminal client. It reconnects and resumes by itself, and works through pipes too.
+
+mod input;
+mod show;
+mod talk;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use deskwire_chat::{Clock, SystemClock};
+use deskwire_gateway::TokenKeys;
+use deskwire_protocol::{ClientMessageId, CloseCode, Codec, UserId};
+use futures::{SinkExt, StreamExt};
+use rand::Rng;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines, Stdin},
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{
+        self, ClientRequestBuilder, Message,
+        protocol::{CloseFrame, frame::coding::CloseCode as FrameCloseCode},
+    },
+};
+
+use crate::{
+    cli::ConnectArgs,
+    config::Settings,
+    demo, output,
+    tokens::{self, Bearer, Missing},
+};
+use talk::Talk;
+use wire::Incoming;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Own tokens are valid so long; they are renewed on the way.
+const TOKEN_SECONDS: u32 = 12 * 3600;
+
+/// How long an upgrade may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The server pings more often than this: so long a silence means that it is gone.
+const SILENCE: Duration = Duration::from_secs(75);
+
+/// How long outstanding answers are waited for after the last line of input.
+const LAST_ANSWERS: Duration = Duration::from_secs(30);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Where tokens come from.
+enum Tokens {
+    Given(String),
+    Own { keys: TokenKeys, bearer: Bearer, clock: Arc<dyn Clock> },
+}
+
+impl Tokens {
+    fn next(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Given(token) => Ok(token.clone()),
+            Self::Own { keys, bearer, clock } => tokens::mint(keys, bearer.clone(), TOKEN_SECONDS, clock.as_ref()),
+        }
+    }
+}
+
+/// How a connection ended.
+enum End {
+    /// As the user wished.
+    Quit,
+    /// Worth another try.
+    Lost(String),
+    /// Not worth another try.
+    Refused(String),
+}
+
+/// What a connection waits for.
+enum Woken {
+    Frame(Option<Result<Message, tungstenite::Error>>),
+    Silence,
+    Line(std::io::Result<Option<String>>),
+    Retry,
+    Deadline,
+}
+
+/// Talks until the user ends it.
+pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Result<()> {
+    let sub = args.sub.clone().unwrap_or_else(|| demo::first(args.side.role()));
+    let tokens = tokens_of(&args, settings, &sub)?;
+    let url = args.url.clone().unwrap_or_else(|| demo::url(settings.listen(), settings.gateway().tls.is_some()));
+    let mut client = Connection {
+        url,
+        codec: args.codec,
+        tokens,
+        talk: Talk::new(args.side, sub, Box::new(new_message_id)),
+        input: BufReader::new(tokio::io::stdin()).lines(),
+        input_ended: None,
+    };
+    let mut socket = client.open().await.map_err(|error| explained(&client.url, error))?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let began = Instant::now();
+        let end = client.converse(&mut socket).await;
+        client.talk.disconnected();
+        client.print()?;
+        match end? {
+            End::Quit => return Ok(()),
+            End::Refused(why) => bail!("{why}"),
+            End::Lost(why) => say(&format!("* {why}; connecting again"))?,
+        }
+        if began.elapsed() > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        let mut wait = client.talk.draining.take().unwrap_or(pause);
+        socket = loop {
+            if client.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+                bail!("{} messages were not acknowledged", client.talk.unacknowledged());
+            }
+            // Many clients lose one server at once, and must not all be back at once.
+            tokio::time::sleep(wait.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+            match client.open().await {
+                Ok(socket) => break socket,
+                Err(error) => {
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    wait = pause;
+                    tracing::debug!(%error, "no connection yet");
+                }
+            }
+        };
+    }
+}
+
+fn tokens_of(args: &ConnectArgs, settings: &Settings, sub: &UserId) -> anyhow::Result<Tokens> {
+    if let Some(token) = &args.token {
+        return Ok(Tokens::Given(token.clone()));
+    }
+    let role = args.side.role();
+    let person = demo::person(&args.shop, role, sub);
+    let bearer = Bearer {
+        role,
+        shop: args.shop.clone(),
+        sub: sub.clone(),
+        name: args.name.clone().or_else(|| person.map(|person| person.name.to_owned())),
+        locale: person.map(|person| person.locale.to_owned()),
+    };
+    Ok(Tokens::Own { keys: tokens::keys(settings, Missing::Refuse)?, bearer, clock: Arc::new(SystemClock) })
+}
+
+/// 128 random bits: unique without asking anyone.
+fn new_message_id() -> ClientMessageId {
+    let id = format!("c-{:032x}", rand::rng().random::<u128>());
+    #[expect(clippy::expect_used, reason = "34 letters and digits are always an id")]
+    ClientMessageId::new(id).expect("an id")
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    output::line(line).context("standard output is closed")
+}
+
+fn explained(url: &str, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Io(io)) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+            error.context(format!("nobody listens at {url}: is `deskwire serve` running?"))
+        }
+        Some(tungstenite::Error::Url(tungstenite::error::UrlError::TlsFeatureNotEnabled)) => {
+            error.context("this client speaks ws:// only; for wss:// take another, such as wscat")
+        }
+        Some(_) | None => error.context(format!("no connection to {url}")),
+    }
+}
+
+struct Connection {
+    url: String,
+    codec: Codec,
+    tokens: Tokens,
+    talk: Talk,
+    input: Lines<BufReader<Stdin>>,
+    /// When the input ended, if it did.
+    input_ended: Option<Instant>,
+}
+
+impl Connection {
+    async fn open(&self) -> anyhow::Result<Socket> {
+        let uri = self.url.parse().with_context(|| format!("{} is no URL", self.url))?;
+        let request = ClientRequestBuilder::new(uri).with_sub_protocol(self.codec.subprotocol());
+        let (socket, _) = timeout(CONNECT_TIMEOUT, connect_async(request))
+            .await
+            .context("the server did not answer in time")??;
+        Ok(socket)
+    }
+
+    /// When to give up waiting for answers.
+    fn deadline(&self) -> Option<Instant> {
+        self.input_ended.map(|ended| ended + LAST_ANSWERS)
+    }
+
+    fn print(&mut self) -> anyhow::Result<()> {
+        self.talk.lines.drain(..).try_for_each(|line| say(&line))
+    }
+
+    async fn converse(&mut self, socket: &mut Socket) -> anyhow::Result<End> {
+        self.talk.connected(self.tokens.next()?);
+        loop {
+            if let Err(error) = self.flush(socket).await {
+                // Why it was closed stands in the frames that are still to be read.
+                tracing::debug!(%error, "a write failed");
+            }
+            self.print()?;
+            if let Some(error) = self.talk.refused.take() {
+                return Ok(if error.data.retryable {
+                    End::Lost(format!("the server cannot begin the session now ({error})"))
+                } else {
+                    End::Refused(format!("the session was refused: {error}"))
+                });
+            }
+            if self.input_ended.is_some() && self.talk.is_done() {
+                return self.leave(socket).await;
+            }
+            match self.wake(socket).await {
+                Woken::Frame(Some(Ok(Message::Close(frame)))) => return Ok(closed(frame.as_ref(), &self.tokens)),
+                Woken::Frame(Some(Ok(message))) => match wire::incoming(self.codec, &message) {
+                    Ok(Some(incoming)) => self.receive(incoming)?,
+                    Ok(None) => {}
+                    Err(error) => return Ok(End::Refused(format!("{error:#}"))),
+                },
+                Woken::Frame(Some(Err(error))) => return Ok(End::Lost(format!("the connection was lost ({error})"))),
+                Woken::Frame(None) => return Ok(End::Lost("the connection was lost".into())),
+                Woken::Silence => return Ok(End::Lost("the server has gone silent".into())),
+                Woken::Line(line) => match line.context("input cannot be read")? {
+                    Some(line) => match input::parse(&line) {
+                        input::Input::Quit => return self.leave(socket).await,
+                        typed => self.talk.typed(typed),
+                    },
+                    None => self.input_ended = Some(Instant::now()),
+                },
+                Woken::Retry => self.talk.send_next(),
+                Woken::Deadline => {
+                    bail!("no answer came in time; {} messages were not acknowledged", self.talk.unacknowledged())
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, incoming: Incoming) -> anyhow::Result<()> {
+        self.talk.received(incoming)?;
+        if self.talk.expiring {
+            match &self.tokens {
+                Tokens::Own { .. } => self.talk.refresh(self.tokens.next()?),
+                Tokens::Given(_) => {
+                    self.talk.expiring = false;
+                    say("* the token runs out soon: the server will end this session")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next thing to happen.
+    async fn wake(&mut self, socket: &mut Socket) -> Woken {
+        let retry = self.talk.retry_after.map(|after| Instant::now() + after);
+        let reads_input = self.input_ended.is_none() && self.talk.takes_input();
+        let deadline = self.deadline();
+        tokio::select! {
+            frame = timeout(SILENCE, socket.next()) => frame.map_or(Woken::Silence, Woken::Frame),
+            line = self.input.next_line(), if reads_input => Woken::Line(line),
+            () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Woken::Retry,
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Woken::Deadline,
+        }
+    }
+
+    async fn flush(&mut self, socket: &mut Socket) -> anyhow::Result<()> {
+        for call in std::mem::take(&mut self.talk.calls) {
+            socket.feed(wire::frame(self.codec, &call)?).await?;
+        }
+        Ok(socket.flush().await?)
+    }
+
+    /// Closes in order: what was sent has been read by the server when it answers with its own close frame.
+    async fn leave(&mut self, socket: &mut Socket) -> anyhow::Result<End> {
+        let farewell = async {
+            socket.close(None).await?;
+            while socket.next().await.transpose()?.is_some() {}
+            Ok::<_, tungstenite::Error>(())
+        };
+        if let Ok(Err(error)) = timeout(Duration::from_secs(2), farewell).await {
+            tracing::debug!(%error, "the connection did not close in order");
+        }
+        Ok(End::Quit)
+    }
+}
+
+/// Says a close code in words, and decides whether to come back.
+fn closed(frame: Option<&CloseFrame>, tokens: &Tokens) -> End {
+    let Some(frame) = frame else { return End::Lost("the server closed the connection".into()) };
+    let code = u16::from(frame.code);
+    let reason = if frame.reason.is_empty() { "no reason given".to_owned() } else { show::safe(&frame.reason) };
+    let sentence = format!("the server closed the connection: {reason} ({code})");
+    match (CloseCode::from_code(code), tokens) {
+        (Some(CloseCode::TokenExpired), Tokens::Own { .. }) => End::Lost(sentence),
+        (Some(code), _) if code.reconnect() => End::Lost(sentence),
+        (Some(_), _) => End::Refused(sentence),
+        (None, _) if matches!(frame.code, FrameCloseCode::Policy | FrameCloseCode::Protocol) => End::Refused(sentence),
+        (None, _) => End::Lost(sentence),
+    }
+}

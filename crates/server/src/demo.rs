@@ -1,0 +1,120 @@
+//! The fictional shop that a newcomer finds, and how to talk in it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use deskwire_protocol::{Role, ShopId, UserId};
+
+/// The shop's id.
+pub(crate) const SHOP: &str = "demo";
+
+/// Someone of the shop. All of them are made up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Figure {
+    pub(crate) role: Role,
+    pub(crate) sub: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) locale: &'static str,
+}
+
+/// Everyone; the first of a role is taken where no one is named.
+pub(crate) const FIGURES: [Figure; 6] = [
+    Figure { role: Role::Agent, sub: "mia", name: "Mia Lindqvist", locale: "en-GB" },
+    Figure { role: Role::Agent, sub: "noah", name: "Noah Okafor", locale: "en-GB" },
+    Figure { role: Role::Admin, sub: "ada", name: "Ada Keller", locale: "de-DE" },
+    Figure { role: Role::Buyer, sub: "alice", name: "Alice Moreau", locale: "fr-FR" },
+    Figure { role: Role::Buyer, sub: "bruno", name: "Bruno Salgado", locale: "pt-BR" },
+    Figure { role: Role::Buyer, sub: "chen", name: "Chen Yi", locale: "en-SG" },
+];
+
+/// The figure of this id, if it is one.
+pub(crate) fn person(shop: &ShopId, role: Role, sub: &UserId) -> Option<&'static Figure> {
+    FIGURES.iter().find(|figure| shop.as_str() == SHOP && figure.role == role && figure.sub == sub.as_str())
+}
+
+/// Who is meant where no one is named.
+#[expect(clippy::expect_used, reason = "the names above are ids: a test says so")]
+pub(crate) fn first(role: Role) -> UserId {
+    let figure = FIGURES.iter().find(|figure| figure.role == role);
+    UserId::new(figure.map_or("someone", |figure| figure.sub)).expect("an id")
+}
+
+/// Where a client on this machine reaches a server that listens there.
+pub(crate) fn url(listen: SocketAddr, tls: bool) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let scheme = if tls { "wss" } else { "ws" };
+    format!("{scheme}://{}/v1/ws", SocketAddr::new(ip, listen.port()))
+}
+
+/// What a newcomer pastes to have two people talking.
+pub(crate) struct Hints<'a> {
+    /// Where the server is reached.
+    pub(crate) url: &'a str,
+    /// `deskwire`, as it can be called from here.
+    pub(crate) command: &'a str,
+    /// What `connect` needs to find this server, begins with a space where there is any.
+    pub(crate) options: &'a str,
+    /// A token of the first buyer.
+    pub(crate) buyer_token: &'a str,
+    /// A token of the first agent.
+    pub(crate) agent_token: &'a str,
+}
+
+impl std::fmt::Display for Hints<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { url, command, options, buyer_token, agent_token } = self;
+        let start = |token| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"session.start","params":{{"token":"{token}"}}}}"#)
+        };
+        write!(
+            f,
+            "
+Two people talking, each in a terminal of its own:
+
+  {command} connect --as buyer{options}
+  {command} connect --as agent{options}
+
+Or with any WebSocket client. As the buyer, and then the three lines below it, the first within 10 seconds
+(the third needs the conversation_id that the second answers):
+
+  npx wscat -c {url}
+  {}
+  {{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"conversation.open\",\"params\":{{}}}}
+  {{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"message.send\",\"params\":{{\"conversation_id\":\"…\",\"client_message_id\":\"m1\",\"content\":{{\"type\":\"TEXT\",\"text\":\"Hello!\"}}}}}}
+
+As the agent:
+
+  npx wscat -c {url}
+  {}
+  {{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"conversation.list\",\"params\":{{}}}}
+",
+            start(buyer_token),
+            start(agent_token),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_has_an_id_and_each_side_has_someone() {
+        for figure in FIGURES {
+            let sub = UserId::new(figure.sub).unwrap();
+            assert_eq!(person(&ShopId::new(SHOP).unwrap(), figure.role, &sub), Some(&figure));
+        }
+        assert_eq!((first(Role::Buyer).as_str(), first(Role::Agent).as_str()), ("alice", "mia"));
+        assert_eq!(person(&ShopId::new("other").unwrap(), Role::Buyer, &first(Role::Buyer)), None);
+    }
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_on_this_machine() {
+        assert_eq!(url("0.0.0.0:80".parse().unwrap(), false), "ws://127.0.0.1:80/v1/ws");
+        assert_eq!(url("[::]:80".parse().unwrap(), true), "wss://[::1]:80/v1/ws");
+        assert_eq!(url("10.0.0.1:80".parse().unwrap(), false), "ws://10.0.0.1:80/v1/ws");
+    }
+}

@@ -1,0 +1,64 @@
+//! The `deskwire` binary: reads the command line and the settings, runs the command, reports errors.
+
+mod admin;
+mod cli;
+mod config;
+mod connect;
+mod demo;
+mod output;
+mod secret;
+mod serve;
+mod telemetry;
+mod tokens;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use config::{ConfigError, Settings};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// As clap does for a wrong command line.
+const BAD_SETTINGS: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("deskwire: {error:#}");
+            if error.is::<ConfigError>() { ExitCode::from(BAD_SETTINGS) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let file = cli.config.clone();
+    let command = cli.command();
+    // Variables that are no UTF-8 cannot be ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+    let loaded = config::load(file.as_deref(), environment, &command.flags())?;
+    let settings = loaded.settings;
+    telemetry::log(&settings.log)?;
+    match command {
+        Command::CheckConfig(_) => Ok(output::line(loaded.shown.trim_end())?),
+        Command::Openrpc => admin::openrpc(),
+        Command::Token(args) => admin::token(args, &settings),
+        Command::Serve(_) => block_on(serve::serve(&settings)),
+        Command::Migrate(args) => block_on(admin::migrate(&args, &settings)),
+        Command::Revoke(args) => block_on(admin::revoke(&args, &settings)),
+        Command::Connect(args) => block_on(connect::run(args, &settings)),
+    }
+}
+
+
+fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    // A thread that waits for the terminal's next line cannot be joined.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,256 @@
+//! The life of the server: start in order, tell that it is ready, drain when told to, end in the reverse order.
+
+use std::{io::IsTerminal, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use deskwire_chat::{Bus, Chat, Clock, SystemClock, bus::InProcess};
+use deskwire_gateway::{Gateway, Services};
+use deskwire_protocol::{Role, ShopId, UserId};
+use deskwire_store::{Scope, Store, UserRecord};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Settings,
+    demo::{self, Hints},
+    output, secret, telemetry,
+    tokens::{self, Bearer, Missing},
+};
+
+/// How long the tokens in the hints are valid.
+const HINT_TOKEN_SECONDS: u32 = 24 * 3600;
+
+/// What is left to do after the drain must be done by then: the commits, a checkpoint, the goodbye to the database.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// Why the server ends.
+enum Ending {
+    /// It was told to.
+    Asked,
+    /// Something that should have run for ever did not.
+    Crashed(&'static str),
+}
+
+/// Serves until told to end; an error means that it could not start, or could not go on.
+pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tasks = TaskTracker::new();
+    let shutdown = CancellationToken::new();
+
+    secret::make_data_dir(&settings.data_dir)?;
+    let keys = tokens::keys(settings, Missing::Make)?;
+    let store = open_store(settings).await?;
+    if settings.demo {
+        seed_demo(&store, clock.as_ref()).await?;
+    }
+    let metrics = telemetry::metrics(&tasks, shutdown.clone())?;
+    let bus: Arc<dyn Bus> = InProcess::alone();
+    let chat =
+        Chat::start(settings.chat(), store.clone(), bus, Arc::clone(&clock), tasks.clone(), &shutdown);
+    let hint_tokens = hint_tokens(settings, &keys, clock.as_ref());
+    let services = Services {
+        chat: chat.clone(),
+        store: store.clone(),
+        keys,
+        clock,
+        metrics,
+        tasks: tasks.clone(),
+    };
+    let config = settings.gateway();
+    let tls = config.tls.is_some();
+    let gateway = Gateway::bind(config, services)?;
+    let address = gateway.local_addr();
+    let checkpoints = tasks.spawn(checkpoints(store.clone(), settings.checkpoint_interval(), shutdown.clone()));
+
+    tracing::info!(%address, tls, version = env!("CARGO_PKG_VERSION"), "listening");
+    announce(settings, address, tls, hint_tokens);
+
+    let drain = CancellationToken::new();
+    let mut serving = tasks.spawn(gateway.serve(drain.clone()));
+    let ending = tokio::select! {
+        () = signals.next() => Ending::Asked,
+        () = chat.crashed().cancelled() => Ending::Crashed("a part of chat has ended by itself"),
+        _ = &mut serving => Ending::Crashed("the gateway has ended by itself"),
+        _ = checkpoints => Ending::Crashed("the checkpoints have ended by themselves"),
+    };
+    match ending {
+        Ending::Asked => tracing::info!("draining; a second signal ends the process at once"),
+        Ending::Crashed(what) => tracing::error!(what, "cannot go on, draining"),
+    }
+    drain.cancel();
+    let farewell = async {
+        if !serving.is_finished() {
+            // Whether it panicked is in the log, and there is nothing else to do about it here.
+            serving.await.ok();
+        }
+        tokio::time::timeout(FAREWELL, end(&chat, &store, &tasks, &shutdown)).await
+    };
+    tokio::select! {
+        ended = farewell => if ended.is_err() {
+            bail!("the last commits did not end in time");
+        },
+        () = signals.next() => bail!("a second signal: ended at once"),
+    }
+    match ending {
+        Ending::Asked => {
+            tracing::info!("ended in order");
+            Ok(())
+        }
+        Ending::Crashed(what) => bail!("{what}"),
+    }
+}
+
+/// Ends what was started, the last first: what was accepted is committed before the store is closed.
+async fn end(chat: &Chat, store: &Store, tasks: &TaskTracker, shutdown: &CancellationToken) {
+    chat.finish().await;
+    shutdown.cancel();
+    tasks.close();
+    tasks.wait().await;
+    if let Err(error) = store.checkpoint().await {
+        tracing::warn!(%error, "the write-ahead log was not folded in; the next start does it");
+    }
+    store.close().await;
+}
+
+/// Opens the store and brings its schema up to date, or says that it is not.
+async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    let store = Store::open(&settings.store()).await.context("the database cannot be opened")?;
+    if settings.database.migrate {
+        let done = store.migrate().await.context("the database's schema cannot be brought up to date")?;
+        if !done.is_empty() {
+            tracing::info!(migrations = done.join(", "), "brought the database's schema up to date");
+        }
+    } else {
+        let pending = store.pending_migrations().await.context("the database's schema cannot be looked at")?;
+        if !pending.is_empty() {
+            bail!("the database's schema is old ({}): run `deskwire migrate` first", pending.join(", "));
+        }
+    }
+    let durability = store.durability().await.context("the database's durability cannot be looked at")?;
+    if durability.is_durable() {
+        tracing::info!(%durability, "what is acknowledged is on disk");
+    } else {
+        tracing::warn!(%durability, "ACKNOWLEDGED MESSAGES MAY BE LOST: the database does not wait for the disk");
+    }
+    Ok(store)
+}
+
+/// Puts the demo shop's people into a store that has no shop yet.
+async fn seed_demo(store: &Store, clock: &dyn Clock) -> anyhow::Result<()> {
+    if store.has_shops().await? {
+        return Ok(());
+    }
+    let now = clock.now();
+    for figure in demo::FIGURES {
+        let user_id = UserId::new(figure.sub)?;
+        let scope = Scope { shop_id: ShopId::new(demo::SHOP)?, role: figure.role, user_id: user_id.clone() };
+        let user =
+            UserRecord { user_id, name: figure.name.to_owned(), locale: Some(figure.locale.to_owned()) };
+        store.put_user(&scope, &user, now).await?;
+    }
+    tracing::info!(shop = demo::SHOP, "filled the empty store with a fictional shop");
+    Ok(())
+}
+
+/// Folds `SQLite`'s write-ahead log in from time to time, away from the commits.
+async fn checkpoints(store: Store, interval: Duration, shutdown: CancellationToken) {
+    while shutdown.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
+        if let Err(error) = store.checkpoint().await {
+            tracing::warn!(%error, "the write-ahead log was not folded in, it goes on growing");
+        }
+    }
+}
+
+/// Tokens of the first buyer and the first agent, where tokens can be made here and are to be shown.
+fn hint_tokens(
+    settings: &Settings,
+    keys: &deskwire_gateway::TokenKeys,
+    clock: &dyn Clock,
+) -> Option<(String, String)> {
+    // A token in a log file would be a leak: only who sits at a terminal is shown one.
+    if !settings.demo || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let token = |role| {
+        let (shop, sub) = (ShopId::new(demo::SHOP).ok()?, demo::first(role));
+        let figure = demo::person(&shop, role, &sub)?;
+        let (name, locale) = (Some(figure.name.to_owned()), Some(figure.locale.to_owned()));
+        tokens::mint(keys, Bearer { role, shop, sub, name, locale }, HINT_TOKEN_SECONDS, clock).ok()
+    };
+    Some((token(Role::Buyer)?, token(Role::Agent)?))
+}
+
+/// The ready line for scripts, then the hints for people.
+fn announce(settings: &Settings, address: SocketAddr, tls: bool, tokens: Option<(String, String)>) {
+    let scheme = if tls { "https" } else { "http" };
+    if let Err(error) = output::line(&format!("listening on {scheme}://{address}")) {
+        tracing::warn!(%error, "nobody reads the ready line");
+    }
+    let Some((buyer_token, agent_token)) = tokens else { return };
+    let url = demo::url(address, tls);
+    let mut options = String::new();
+    if settings.data_dir != Path::new("./deskwire-data") {
+        options.push_str(&format!(" --data-dir {}", quoted(&settings.data_dir.to_string_lossy())));
+    }
+    if url != "ws://127.0.0.1:7420/v1/ws" {
+        options.push_str(&format!(" --url {}", quoted(&url)));
+    }
+    let hints = Hints {
+        url: &url,
+        command: &own_command(),
+        options: &options,
+        buyer_token: &buyer_token,
+        agent_token: &agent_token,
+    };
+    eprintln!("{hints}");
+}
+
+/// This program as a shell in this directory would call it.
+fn own_command() -> String {
+    let Ok(path) = std::env::current_exe() else { return "deskwire".into() };
+    let relative = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    match relative {
+        Some(relative) => quoted(&format!("./{}", relative.display())),
+        None => quoted(&path.to_string_lossy()),
+    }
+}
+
+/// As one word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:[]".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?,
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(quoted("./target/release/deskwire"), "./target/release/deskwire");
+        assert_eq!(quoted("/my shop/it's"), r"'/my shop/it'\''s'");
+    }
+}
