@@ -1,0 +1,6 @@
+//! What chat promises, on each store, with one node and with several, with a bus that delivers and one that loses.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod delivery;
+mod node;
+mod rules;
