@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deskwire_store::{Revocation, Scope};
+use deskwire_store::Revocation;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::gate::Gate;
+use crate::{gate::Gate, sessions::User};
 
 /// A socket must be closed within 5 s of the revocation.
 const EVERY: Duration = Duration::from_secs(2);
@@ -24,14 +24,12 @@ pub(crate) async fn watch(gate: Arc<Gate>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = every.tick() => {}
         }
-        // Histograms gather samples until someone sums them up.
-        gate.prometheus.run_upkeep();
         let asked_at = gate.clock.now();
         let asked = timeout(gate.config.request_timeout, gate.store.revocations_since(since)).await;
         let problem = match asked {
             Ok(Ok(revocations)) => {
-                for Revocation { shop_id, role, user_id, revoke_time } in revocations {
-                    gate.sessions.revoke(&Scope { shop_id, role, user_id }, revoke_time);
+                for Revocation { shop_id, side, user_id, revoke_time } in revocations {
+                    gate.sessions.revoke(&User { shop_id, side, user_id }, revoke_time);
                 }
                 since = asked_at.minus(OVERLAP);
                 None
