@@ -24,7 +24,7 @@ pub(crate) async fn migrate(args: &MigrateArgs, settings: &Settings) -> anyhow::
     } else {
         ("applied", store.migrate().await?)
     };
-    store.close().await;
+    store.close().await?;
     for name in &names {
         output::line(&format!("{verb} {name}"))?;
     }
@@ -47,7 +47,7 @@ pub(crate) fn token(args: TokenArgs, settings: &Settings) -> anyhow::Result<()> 
 pub(crate) async fn revoke(args: &RevokeArgs, settings: &Settings) -> anyhow::Result<()> {
     let store = open(settings).await?;
     let done = store.revoke(&args.shop, args.role, &args.sub, SystemClock.now()).await;
-    store.close().await;
+    store.close().await?;
     done.context("the tokens were not withdrawn")?;
     Ok(output::line("withdrawn: tokens made until now are void, open sockets close within 5 seconds")?)
 }

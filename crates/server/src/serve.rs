@@ -41,27 +41,32 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     secret::make_data_dir(&settings.data_dir)?;
     let keys = tokens::keys(settings, Missing::Make)?;
     let store = open_store(settings).await?;
-    if settings.demo {
-        seed_demo(&store, clock.as_ref()).await?;
-    }
+    let seeded = settings.demo && seed_demo(&store, clock.as_ref()).await?;
     let metrics = telemetry::metrics(&tasks, shutdown.clone())?;
     let bus: Arc<dyn Bus> = InProcess::alone();
-    let chat =
-        Chat::start(settings.chat(), store.clone(), bus, Arc::clone(&clock), tasks.clone(), &shutdown);
-    let hint_tokens = hint_tokens(settings, &keys, clock.as_ref());
-    let services = Services {
-        chat: chat.clone(),
-        store: store.clone(),
-        keys,
-        clock,
-        metrics,
-        tasks: tasks.clone(),
+    let chat = Chat::start(
+        settings.chat(store.commit_lanes()),
+        store.clone(),
+        bus,
+        Arc::clone(&clock),
+        tasks.clone(),
+        &shutdown,
+    );
+    // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time. Not every log of a
+    // later start, which would fill with tokens.
+    let hint_tokens = if seeded || (settings.demo && std::io::stderr().is_terminal()) {
+        hint_tokens(&keys, clock.as_ref())
+    } else {
+        None
     };
+    let services =
+        Services { chat: chat.clone(), store: store.clone(), keys, clock, metrics, tasks: tasks.clone() };
     let config = settings.gateway();
     let tls = config.tls.is_some();
     let gateway = Gateway::bind(config, services)?;
     let address = gateway.local_addr();
-    let checkpoints = tasks.spawn(checkpoints(store.clone(), settings.checkpoint_interval(), shutdown.clone()));
+    let checkpoints =
+        tasks.spawn(checkpoints(store.clone(), settings.checkpoint_interval(), shutdown.clone()));
 
     tracing::info!(%address, tls, version = env!("CARGO_PKG_VERSION"), "listening");
     announce(settings, address, tls, hint_tokens);
@@ -82,7 +87,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let farewell = async {
         if !serving.is_finished() {
             // Whether it panicked is in the log, and there is nothing else to do about it here.
-            serving.await.ok();
+            (&mut serving).await.ok();
         }
         tokio::time::timeout(FAREWELL, end(&chat, &store, &tasks, &shutdown)).await
     };
@@ -110,7 +115,9 @@ async fn end(chat: &Chat, store: &Store, tasks: &TaskTracker, shutdown: &Cancell
     if let Err(error) = store.checkpoint().await {
         tracing::warn!(%error, "the write-ahead log was not folded in; the next start does it");
     }
-    store.close().await;
+    if let Err(error) = store.close().await {
+        tracing::warn!(%error, "the database did not say goodbye");
+    }
 }
 
 /// Opens the store and brings its schema up to date, or says that it is not.
@@ -122,7 +129,8 @@ async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
             tracing::info!(migrations = done.join(", "), "brought the database's schema up to date");
         }
     } else {
-        let pending = store.pending_migrations().await.context("the database's schema cannot be looked at")?;
+        let pending =
+            store.pending_migrations().await.context("the database's schema cannot be looked at")?;
         if !pending.is_empty() {
             bail!("the database's schema is old ({}): run `deskwire migrate` first", pending.join(", "));
         }
@@ -136,10 +144,10 @@ async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-/// Puts the demo shop's people into a store that has no shop yet.
-async fn seed_demo(store: &Store, clock: &dyn Clock) -> anyhow::Result<()> {
-    if store.has_shops().await? {
-        return Ok(());
+/// Puts the demo shop's people into a store that has no shop yet; whether it had none.
+async fn seed_demo(store: &Store, clock: &dyn Clock) -> anyhow::Result<bool> {
+    if !store.is_empty().await.context("the database cannot be read")? {
+        return Ok(false);
     }
     let now = clock.now();
     for figure in demo::FIGURES {
@@ -150,7 +158,7 @@ async fn seed_demo(store: &Store, clock: &dyn Clock) -> anyhow::Result<()> {
         store.put_user(&scope, &user, now).await?;
     }
     tracing::info!(shop = demo::SHOP, "filled the empty store with a fictional shop");
-    Ok(())
+    Ok(true)
 }
 
 /// Folds `SQLite`'s write-ahead log in from time to time, away from the commits.
@@ -162,16 +170,8 @@ async fn checkpoints(store: Store, interval: Duration, shutdown: CancellationTok
     }
 }
 
-/// Tokens of the first buyer and the first agent, where tokens can be made here and are to be shown.
-fn hint_tokens(
-    settings: &Settings,
-    keys: &deskwire_gateway::TokenKeys,
-    clock: &dyn Clock,
-) -> Option<(String, String)> {
-    // A token in a log file would be a leak: only who sits at a terminal is shown one.
-    if !settings.demo || !std::io::stderr().is_terminal() {
-        return None;
-    }
+/// Tokens of the first buyer and the first agent, where tokens can be made here.
+fn hint_tokens(keys: &deskwire_gateway::TokenKeys, clock: &dyn Clock) -> Option<(String, String)> {
     let token = |role| {
         let (shop, sub) = (ShopId::new(demo::SHOP).ok()?, demo::first(role));
         let figure = demo::person(&shop, role, &sub)?;
@@ -209,7 +209,8 @@ fn announce(settings: &Settings, address: SocketAddr, tls: bool, tokens: Option<
 /// This program as a shell in this directory would call it.
 fn own_command() -> String {
     let Ok(path) = std::env::current_exe() else { return "deskwire".into() };
-    let relative = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    let relative =
+        std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     match relative {
         Some(relative) => quoted(&format!("./{}", relative.display())),
         None => quoted(&path.to_string_lossy()),

@@ -22,7 +22,8 @@ pub(crate) fn keys(settings: &Settings, missing: Missing) -> anyhow::Result<Toke
     let public_key = |kid: &str, file: &std::path::Path| {
         let pem = std::fs::read(file)
             .with_context(|| format!("the public key {} cannot be read", file.display()))?;
-        TokenKeys::eddsa(kid, pem).with_context(|| format!("{} holds no Ed25519 public key in PEM", file.display()))
+        TokenKeys::eddsa(kid, pem)
+            .with_context(|| format!("{} holds no Ed25519 public key in PEM", file.display()))
     };
     if !auth.eddsa_public_key_file.as_os_str().is_empty() {
         let mut keys = public_key(&auth.kid, &auth.eddsa_public_key_file)?;
@@ -62,7 +63,12 @@ pub(crate) struct Bearer {
 }
 
 /// Signs a token that is valid for `ttl_seconds` from now.
-pub(crate) fn mint(keys: &TokenKeys, bearer: Bearer, ttl_seconds: u32, clock: &dyn Clock) -> anyhow::Result<String> {
+pub(crate) fn mint(
+    keys: &TokenKeys,
+    bearer: Bearer,
+    ttl_seconds: u32,
+    clock: &dyn Clock,
+) -> anyhow::Result<String> {
     let iat = clock.now().millis() / 1000;
     let name = bearer.name.unwrap_or_else(|| bearer.sub.to_string());
     let claims = Claims {

@@ -207,7 +207,11 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
         bad("data_dir", "must name a directory");
     }
     let url = &settings.database_url.0;
-    if !(url.is_empty() || is_sqlite(url) || url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+    if !(url.is_empty()
+        || is_sqlite(url)
+        || url.starts_with("postgres://")
+        || url.starts_with("postgresql://"))
+    {
         bad("database_url", "must begin with sqlite:// or postgres://");
     }
     if !settings.redis_url.0.is_empty() {
@@ -222,15 +226,24 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
         bad("auth.hs256_secret", "must be at least 32 bytes long");
     }
     if !secret.is_empty() && has_public_key {
-        bad("auth.eddsa_public_key_file", "cannot be set together with `auth.hs256_secret`: tokens have one algorithm");
+        bad(
+            "auth.eddsa_public_key_file",
+            "cannot be set together with `auth.hs256_secret`: tokens have one algorithm",
+        );
     }
     if has_public_key && !settings.auth.older_hs256_secrets.is_empty() {
         bad("auth.older_hs256_secrets", "must be of the same algorithm as `auth.eddsa_public_key_file`");
     }
     if !has_public_key && !settings.auth.older_eddsa_public_key_files.is_empty() {
-        bad("auth.older_eddsa_public_key_files", "needs `auth.eddsa_public_key_file`: tokens have one algorithm");
+        bad(
+            "auth.older_eddsa_public_key_files",
+            "needs `auth.eddsa_public_key_file`: tokens have one algorithm",
+        );
     }
-    if settings.auth.older_hs256_secrets().any(|key| key.is_none_or(|(_, secret)| secret.len() < crate::secret::SECRET_BYTES))
+    if settings
+        .auth
+        .older_hs256_secrets()
+        .any(|key| key.is_none_or(|(_, secret)| secret.len() < crate::secret::SECRET_BYTES))
     {
         bad("auth.older_hs256_secrets", "each must be \"kid:secret\" with a secret of at least 32 bytes");
     }
@@ -239,13 +252,20 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     }
     let gateway = &settings.gateway;
     match (gateway.tls_certificate_file.as_os_str().is_empty(), gateway.tls_key_file.as_os_str().is_empty()) {
-        (true, false) => bad("gateway.tls_certificate_file", "must be set too when `gateway.tls_key_file` is"),
-        (false, true) => bad("gateway.tls_key_file", "must be set too when `gateway.tls_certificate_file` is"),
+        (true, false) => {
+            bad("gateway.tls_certificate_file", "must be set too when `gateway.tls_key_file` is")
+        }
+        (false, true) => {
+            bad("gateway.tls_key_file", "must be set too when `gateway.tls_certificate_file` is")
+        }
         (true, true) | (false, false) => {}
     }
     for origin in &gateway.allowed_origins {
         if !is_origin(origin) {
-            bad("gateway.allowed_origins", &format!("{origin:?} is no origin such as \"https://shop.example\""));
+            bad(
+                "gateway.allowed_origins",
+                &format!("{origin:?} is no origin such as \"https://shop.example\""),
+            );
         }
     }
     if settings.chat.writers > 64 {
@@ -284,7 +304,9 @@ impl Settings {
     /// The configured URL, or that of the `SQLite` file in the data directory.
     pub(crate) fn database_url(&self) -> String {
         if self.database_url.0.is_empty() {
-            format!("sqlite://{}", self.data_dir.join("deskwire.sqlite").display())
+            let path = self.data_dir.join("deskwire.sqlite").to_string_lossy().into_owned();
+            // What a URL would take for something else.
+            format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
         } else {
             self.database_url.0.clone()
         }
@@ -300,13 +322,12 @@ impl Settings {
         }
     }
 
-    /// For `deskwire_chat`.
-    pub(crate) fn chat(&self) -> ChatConfig {
+    /// For `deskwire_chat`; the store knows how many commits it can have under way (`commit_lanes`).
+    pub(crate) fn chat(&self, commit_lanes: usize) -> ChatConfig {
         let chat = &self.chat;
         ChatConfig {
             writers: match chat.writers {
-                0 if is_sqlite(&self.database_url()) => 1,
-                0 => 4,
+                0 => commit_lanes,
                 writers => writers as usize,
             },
             commit_batch: count(chat.commit_batch),

@@ -23,7 +23,7 @@ fn the_defaults_are_those_of_the_crates() {
     let settings = load(Some(&path), [], &[]).unwrap().settings;
     let ours = GatewayConfig { listen: GatewayConfig::default().listen, ..settings.gateway() };
     assert_eq!(format!("{ours:?}"), format!("{:?}", GatewayConfig::default()));
-    assert_eq!(settings.chat(), ChatConfig::default());
+    assert_eq!(settings.chat(1), ChatConfig::default());
     assert_eq!(settings.listen.to_string(), "127.0.0.1:7420");
     assert_eq!(settings.database_url(), "sqlite://./deskwire-data/deskwire.sqlite");
 }
@@ -52,7 +52,9 @@ fn an_unknown_key_is_refused_with_its_name_and_source() {
     let message = refusal("[gateway]\npong = 1\n", &[("DESKWIRE_GATEWAY__PING", "1"), ("DESKWIRE_NO", "")]);
     assert!(message.contains("`gateway.pong` (from the file "), "{message}");
     assert!(
-        message.contains("`gateway.ping` (from the environment variable DESKWIRE_GATEWAY__PING): there is no such"),
+        message.contains(
+            "`gateway.ping` (from the environment variable DESKWIRE_GATEWAY__PING): there is no such"
+        ),
         "{message}"
     );
     assert!(message.contains("`no` (from the environment variable DESKWIRE_NO)"), "{message}");
@@ -68,7 +70,11 @@ fn a_bad_value_is_refused_with_its_key_and_source() {
         ("DESKWIRE_GATEWAY__BATCH", "-1", "gateway.batch"),
         ("DESKWIRE_GATEWAY__BATCH", "many", "gateway.batch"),
         ("DESKWIRE_GATEWAY__BATCH", "4294967296", "gateway.batch"),
-        ("DESKWIRE_GATEWAY__HEADER_TIMEOUT_SECONDS", "18446744073709551615", "gateway.header_timeout_seconds"),
+        (
+            "DESKWIRE_GATEWAY__HEADER_TIMEOUT_SECONDS",
+            "18446744073709551615",
+            "gateway.header_timeout_seconds",
+        ),
         ("DESKWIRE_GATEWAY__TLS_KEY_FILE", "k.pem", "gateway.tls_certificate_file"),
         ("DESKWIRE_GATEWAY__ALLOWED_ORIGINS", "https://a.example,b.example", "gateway.allowed_origins"),
         ("DESKWIRE_DATABASE_URL", "mysql://h/d", "database_url"),
@@ -104,7 +110,7 @@ fn what_is_shown_tells_the_source_and_hides_secrets() {
     assert!(!loaded.shown.contains(secret) && !loaded.shown.contains("hunter2"), "{}", loaded.shown);
     assert!(loaded.shown.contains("batch = 7  # the file "), "{}", loaded.shown);
     assert!(!format!("{:?}", loaded.settings).contains(secret));
-    assert_eq!(loaded.settings.chat().writers, 4);
+    assert_eq!(loaded.settings.chat(4).writers, 4);
 }
 
 #[test]

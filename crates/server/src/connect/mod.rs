@@ -62,7 +62,9 @@ impl Tokens {
     fn next(&self) -> anyhow::Result<String> {
         match self {
             Self::Given(token) => Ok(token.clone()),
-            Self::Own { keys, bearer, clock } => tokens::mint(keys, bearer.clone(), TOKEN_SECONDS, clock.as_ref()),
+            Self::Own { keys, bearer, clock } => {
+                tokens::mint(keys, bearer.clone(), TOKEN_SECONDS, clock.as_ref())
+            }
         }
     }
 }
@@ -90,7 +92,8 @@ enum Woken {
 pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Result<()> {
     let sub = args.sub.clone().unwrap_or_else(|| demo::first(args.side.role()));
     let tokens = tokens_of(&args, settings, &sub)?;
-    let url = args.url.clone().unwrap_or_else(|| demo::url(settings.listen(), settings.gateway().tls.is_some()));
+    let url =
+        args.url.clone().unwrap_or_else(|| demo::url(settings.listen(), settings.gateway().tls.is_some()));
     let mut client = Connection {
         url,
         codec: args.codec,
@@ -217,28 +220,44 @@ impl Connection {
                 });
             }
             if self.input_ended.is_some() && self.talk.is_done() {
-                return self.leave(socket).await;
+                leave(socket).await;
+                return Ok(End::Quit);
+            }
+            if self.talk.may_leave() {
+                leave(socket).await;
+                return Ok(End::Lost("the server is going".into()));
             }
             match self.wake(socket).await {
-                Woken::Frame(Some(Ok(Message::Close(frame)))) => return Ok(closed(frame.as_ref(), &self.tokens)),
+                Woken::Frame(Some(Ok(Message::Close(frame)))) => {
+                    return Ok(closed(frame.as_ref(), &self.tokens));
+                }
                 Woken::Frame(Some(Ok(message))) => match wire::incoming(self.codec, &message) {
                     Ok(Some(incoming)) => self.receive(incoming)?,
                     Ok(None) => {}
                     Err(error) => return Ok(End::Refused(format!("{error:#}"))),
                 },
-                Woken::Frame(Some(Err(error))) => return Ok(End::Lost(format!("the connection was lost ({error})"))),
+                Woken::Frame(Some(Err(error))) => {
+                    tracing::debug!(%error, "the connection was lost");
+                    return Ok(End::Lost("the connection was lost".into()));
+                }
                 Woken::Frame(None) => return Ok(End::Lost("the connection was lost".into())),
                 Woken::Silence => return Ok(End::Lost("the server has gone silent".into())),
                 Woken::Line(line) => match line.context("input cannot be read")? {
                     Some(line) => match input::parse(&line) {
-                        input::Input::Quit => return self.leave(socket).await,
+                        input::Input::Quit => {
+                            leave(socket).await;
+                            return Ok(End::Quit);
+                        }
                         typed => self.talk.typed(typed),
                     },
                     None => self.input_ended = Some(Instant::now()),
                 },
                 Woken::Retry => self.talk.send_next(),
                 Woken::Deadline => {
-                    bail!("no answer came in time; {} messages were not acknowledged", self.talk.unacknowledged())
+                    bail!(
+                        "no answer came in time; {} messages were not acknowledged",
+                        self.talk.unacknowledged()
+                    )
                 }
             }
         }
@@ -277,18 +296,17 @@ impl Connection {
         }
         Ok(socket.flush().await?)
     }
+}
 
-    /// Closes in order: what was sent has been read by the server when it answers with its own close frame.
-    async fn leave(&mut self, socket: &mut Socket) -> anyhow::Result<End> {
-        let farewell = async {
-            socket.close(None).await?;
-            while socket.next().await.transpose()?.is_some() {}
-            Ok::<_, tungstenite::Error>(())
-        };
-        if let Ok(Err(error)) = timeout(Duration::from_secs(2), farewell).await {
-            tracing::debug!(%error, "the connection did not close in order");
-        }
-        Ok(End::Quit)
+/// Closes in order: what was sent has been read by the server when it answers with its own close frame.
+async fn leave(socket: &mut Socket) {
+    let farewell = async {
+        socket.close(None).await?;
+        while socket.next().await.transpose()?.is_some() {}
+        Ok::<_, tungstenite::Error>(())
+    };
+    if let Ok(Err(error)) = timeout(Duration::from_secs(2), farewell).await {
+        tracing::debug!(%error, "the connection did not close in order");
     }
 }
 
@@ -296,13 +314,16 @@ impl Connection {
 fn closed(frame: Option<&CloseFrame>, tokens: &Tokens) -> End {
     let Some(frame) = frame else { return End::Lost("the server closed the connection".into()) };
     let code = u16::from(frame.code);
-    let reason = if frame.reason.is_empty() { "no reason given".to_owned() } else { show::safe(&frame.reason) };
+    let reason =
+        if frame.reason.is_empty() { "no reason given".to_owned() } else { show::safe(&frame.reason) };
     let sentence = format!("the server closed the connection: {reason} ({code})");
     match (CloseCode::from_code(code), tokens) {
         (Some(CloseCode::TokenExpired), Tokens::Own { .. }) => End::Lost(sentence),
         (Some(code), _) if code.reconnect() => End::Lost(sentence),
         (Some(_), _) => End::Refused(sentence),
-        (None, _) if matches!(frame.code, FrameCloseCode::Policy | FrameCloseCode::Protocol) => End::Refused(sentence),
+        (None, _) if matches!(frame.code, FrameCloseCode::Policy | FrameCloseCode::Protocol) => {
+            End::Refused(sentence)
+        }
         (None, _) => End::Lost(sentence),
     }
 }

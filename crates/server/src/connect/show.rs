@@ -38,13 +38,17 @@ pub(super) fn message(message: &Message, mine: bool) -> String {
             };
             format!("{who}{note}: {}", safe(text))
         }
-        Content::AllocatedService { assignee: Some(person) } => format!("* {} has the chat now", safe(&person.name)),
+        Content::AllocatedService { assignee: Some(person) } => {
+            format!("* {} has the chat now", safe(&person.name))
+        }
         Content::AllocatedService { assignee: None } => "* the chat waits for an agent".into(),
         Content::Notification { text, .. } => format!("* {}", safe(text)),
         Content::BuyerEnterFromProduct { product_id } => {
             format!("* {who} came from product {}", safe(product_id.as_str()))
         }
-        Content::BuyerEnterFromOrder { order_id } => format!("* {who} came from order {}", safe(order_id.as_str())),
+        Content::BuyerEnterFromOrder { order_id } => {
+            format!("* {who} came from order {}", safe(order_id.as_str()))
+        }
     }
 }
 

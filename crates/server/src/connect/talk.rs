@@ -7,12 +7,15 @@ use std::{
 };
 
 use deskwire_protocol::{
-    ClientMessageId, ConversationId, ErrorObject, MessageId, Seq, UserId,
+    ClientMessageId, ConversationId, ErrorObject, MessageId, ParticipantRole, Seq, UserId,
     conversation::{
-        AttachParams, AttachResult, Conversation, ConversationResult,
-        ListParams, ListResult, OpenParams, ReadParams, TakeParams,
+        AttachParams, AttachResult, Conversation, ConversationResult, ListParams, ListResult, OpenParams,
+        ReadParams, TakeParams,
     },
-    event::{ConversationUpdated, EventName, PresenceEvent, ReadUpdated, SequencedEvent, SessionDraining, TypingEvent},
+    event::{
+        ConversationUpdated, EventName, PresenceEvent, ReadUpdated, SequencedEvent, SessionDraining,
+        TypingEvent,
+    },
     message::{RecallParams, SendContent, SendParams, Sent},
     session::{Client, RefreshParams, StartParams, StartResult},
 };
@@ -59,6 +62,9 @@ struct Talked {
     /// The last event of the others that was shown, and how far that was told.
     shown_seq: Seq,
     read_seq: Seq,
+    /// The last message of this side, and how far it was told that the others have read.
+    own_seq: Seq,
+    told_read_seq: Seq,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,6 +90,8 @@ pub(super) struct Talk {
     outgoing: VecDeque<SendParams>,
     sending: bool,
     mine: HashSet<ClientMessageId>,
+    /// Of the people met so far; buyers and agents may bear the same id.
+    names: HashMap<(bool, UserId), String>,
     last_sent: Option<MessageId>,
     ready: bool,
     greeted: bool,
@@ -114,6 +122,7 @@ impl Talk {
             outgoing: VecDeque::new(),
             sending: false,
             mine: HashSet::new(),
+            names: HashMap::new(),
             last_sent: None,
             ready: false,
             greeted: false,
@@ -139,8 +148,13 @@ impl Talk {
                 after_seq: Some(talk.last_seq),
             })
             .collect();
-        let client = Client { name: "deskwire-connect".into(), version: Some(env!("CARGO_PKG_VERSION").into()) };
-        self.call(Asked::Start, "session.start", &StartParams { token: Some(token), client: Some(client), resume });
+        let client =
+            Client { name: "deskwire-connect".into(), version: Some(env!("CARGO_PKG_VERSION").into()) };
+        self.call(
+            Asked::Start,
+            "session.start",
+            &StartParams { token: Some(token), client: Some(client), resume },
+        );
     }
 
     /// The connection is gone: nothing that was asked will be answered.
@@ -171,12 +185,17 @@ impl Talk {
 
     /// Whether a typed line can be acted on now.
     pub(super) fn takes_input(&self) -> bool {
-        self.ready && self.asked.len() < IN_FLIGHT && self.outgoing.len() < 64
+        self.ready && self.draining.is_none() && self.asked.len() < IN_FLIGHT && self.outgoing.len() < 64
     }
 
     /// Whether everything asked is answered, and everything sent acknowledged.
     pub(super) fn is_done(&self) -> bool {
         self.ready && self.asked.is_empty() && self.outgoing.is_empty()
+    }
+
+    /// Whether the server wants this connection to end, and nothing is left to wait for on it.
+    pub(super) fn may_leave(&self) -> bool {
+        self.draining.is_some() && self.asked.is_empty() && self.calls.is_empty()
     }
 
     /// How many messages are not acknowledged.
@@ -224,7 +243,7 @@ impl Talk {
     /// Sends the oldest unacknowledged message, unless it is on its way.
     pub(super) fn send_next(&mut self) {
         self.retry_after = None;
-        if !self.ready || self.sending {
+        if !self.ready || self.sending || self.draining.is_some() {
             return;
         }
         if let Some(params) = self.outgoing.front().cloned() {
@@ -256,7 +275,8 @@ impl Talk {
 
     fn write(&mut self, text: String) {
         let Some(index) = self.current else {
-            self.lines.push("! there is no conversation to write into yet: one begins when a buyer writes".into());
+            self.lines
+                .push("! there is no conversation to write into yet: one begins when a buyer writes".into());
             return;
         };
         let client_message_id = (self.new_id)();
@@ -327,6 +347,10 @@ impl Talk {
 
     /// Keeps what is told of a conversation, and gives it a number if it is new.
     fn learn(&mut self, conversation: Conversation) -> usize {
+        let assignee = conversation.assignee.as_ref().map(|person| (false, person));
+        for (of_buyer, person) in assignee.into_iter().chain([(true, &conversation.buyer)]) {
+            self.names.insert((of_buyer, person.user_id.clone()), show::safe(&person.name));
+        }
         if let Some(index) = self.find(conversation.conversation_id) {
             self.talks[index].conversation = conversation;
             return index;
@@ -339,6 +363,8 @@ impl Talk {
             attachment: Attachment::None,
             shown_seq: Seq::ZERO,
             read_seq: Seq::ZERO,
+            own_seq: Seq::ZERO,
+            told_read_seq: Seq::ZERO,
         });
         self.talks.len() - 1
     }
@@ -405,7 +431,8 @@ impl Talk {
                 Side::Buyer => "buyer",
                 Side::Agent => "agent",
             };
-            self.lines.push(format!("* you are {name}, {side} of shop {}; /help tells more", start.shop.shop_id));
+            self.lines
+                .push(format!("* you are {name}, {side} of shop {}; /help tells more", start.shop.shop_id));
         }
         self.greeted = true;
         self.me = start.user.user_id;
@@ -503,12 +530,21 @@ impl Talk {
         }
         talk.last_seq = event.seq;
         let mine = show::is_me(&event.message.sender, &self.me, self.side == Side::Buyer);
+        let sender = &event.message.sender;
+        let of_buyer = sender.role == ParticipantRole::Buyer;
         if !mine {
             talk.shown_seq = event.seq;
         }
+        if !revised && sender.user_id.is_some() && of_buyer == (self.side == Side::Buyer) {
+            talk.own_seq = event.seq;
+        }
+        if let Some(user_id) = &sender.user_id {
+            self.names.insert((of_buyer, user_id.clone()), show::safe(&sender.name));
+        }
         // The terminal shows already what was typed into it.
-        let typed_here =
-            event.message.client_message_id.as_ref().is_some_and(|id| self.mine.contains(id)) && mine && !revised;
+        let typed_here = event.message.client_message_id.as_ref().is_some_and(|id| self.mine.contains(id))
+            && mine
+            && !revised;
         if !typed_here {
             let line = show::message(&event.message, mine);
             self.say(index, &line);
@@ -550,14 +586,7 @@ impl Talk {
         match name {
             EventName::MessageCreated | EventName::MessageRevised => self.sequenced(read(params)?),
             EventName::ConversationUpdated => self.updated(read::<ConversationUpdated>(params)?.conversation),
-            EventName::ReadUpdated => {
-                let event: ReadUpdated = read(params)?;
-                if let Some(index) = self.find(event.conversation_id)
-                    && (event.reader.role == deskwire_protocol::ParticipantRole::Buyer) != (self.side == Side::Buyer)
-                {
-                    self.say(index, &format!("* {} has read up to here", show::safe(&event.reader.name)));
-                }
-            }
+            EventName::ReadUpdated => self.others_read(&read(params)?),
             EventName::Typing => {
                 let event: TypingEvent = read(params)?;
                 if let Some(index) = self.find(event.conversation_id)
@@ -590,7 +619,11 @@ impl Talk {
         }
         if !known {
             let line = show::conversation(index + 1, &self.talks[index].conversation);
-            let hint = if self.current.is_some() { format!(" (/use {} to answer)", index + 1) } else { String::new() };
+            let hint = if self.current.is_some() {
+                format!(" (/use {} to answer)", index + 1)
+            } else {
+                String::new()
+            };
             self.lines.push(format!("* {line}{hint}"));
         }
         if self.current.is_none() {
@@ -600,15 +633,27 @@ impl Talk {
         }
     }
 
-    fn presence(&mut self, event: &PresenceEvent) {
-        let buyers = event.role == deskwire_protocol::ParticipantRole::Buyer;
-        if buyers == (self.side == Side::Buyer) && event.user_id == self.me {
+    /// The other side has read: said once for each new message of this side, not for every mark.
+    fn others_read(&mut self, event: &ReadUpdated) {
+        let Some(index) = self.find(event.conversation_id) else { return };
+        let by_buyer = event.reader.role == ParticipantRole::Buyer;
+        let talk = &mut self.talks[index];
+        if by_buyer == (self.side == Side::Buyer)
+            || talk.own_seq <= talk.told_read_seq
+            || event.seq < talk.own_seq
+        {
             return;
         }
-        let name = self.talks.iter().find_map(|talk| {
-            let person = if buyers { Some(&talk.conversation.buyer) } else { talk.conversation.assignee.as_ref() };
-            person.filter(|person| person.user_id == event.user_id).map(|person| show::safe(&person.name))
-        });
+        talk.told_read_seq = event.seq;
+        self.say(index, &format!("* {} has read it", show::safe(&event.reader.name)));
+    }
+
+    fn presence(&mut self, event: &PresenceEvent) {
+        let of_buyer = event.role == ParticipantRole::Buyer;
+        if of_buyer == (self.side == Side::Buyer) && event.user_id == self.me {
+            return;
+        }
+        let name = self.names.get(&(of_buyer, event.user_id.clone())).cloned();
         let name = name.unwrap_or_else(|| show::safe(event.user_id.as_str()));
         let how = if event.online { "is here" } else { "has left" };
         self.lines.push(format!("* {name} {how}"));
@@ -623,14 +668,16 @@ impl Talk {
         let talk = &mut self.talks[index];
         if talk.attachment == Attachment::Attached && talk.shown_seq > talk.read_seq {
             talk.read_seq = talk.shown_seq;
-            let params = ReadParams { conversation_id: talk.conversation.conversation_id, seq: talk.read_seq };
+            let params =
+                ReadParams { conversation_id: talk.conversation.conversation_id, seq: talk.read_seq };
             self.call(Asked::Quiet("conversation.read"), "conversation.read", &params);
         }
     }
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> anyhow::Result<T> {
-    serde_json::from_value(value).map_err(|error| anyhow::anyhow!("the server sent what this client cannot read: {error}"))
+    serde_json::from_value(value)
+        .map_err(|error| anyhow::anyhow!("the server sent what this client cannot read: {error}"))
 }
 
 #[cfg(test)]

@@ -52,16 +52,16 @@ pub(super) fn frame(codec: Codec, call: &Call) -> anyhow::Result<Message> {
             let text = serde_json::to_string(&JsonCall { jsonrpc: "2.0", id: *id, method, params })?;
             Message::text(text)
         }
-        Codec::MsgPack => {
-            Message::binary(codec.encode(&(0u8, call.id, &call.method, &call.params))?)
-        }
+        Codec::MsgPack => Message::binary(codec.encode(&(0u8, call.id, &call.method, &call.params))?),
     })
 }
 
 /// Takes a frame of the server apart; `None` for those that carry nothing for us.
 pub(super) fn incoming(codec: Codec, message: &Message) -> anyhow::Result<Option<Incoming>> {
     match (codec, message) {
-        (Codec::Json, Message::Text(text)) => json(text).context("the server sent an unreadable frame").map(Some),
+        (Codec::Json, Message::Text(text)) => {
+            json(text).context("the server sent an unreadable frame").map(Some)
+        }
         (Codec::MsgPack, Message::Binary(bytes)) => {
             msgpack(bytes).context("the server sent an unreadable frame").map(Some)
         }
@@ -90,7 +90,8 @@ fn msgpack(bytes: &[u8]) -> anyhow::Result<Incoming> {
     // The first element tells how many follow: 1 is an answer, 2 an event. 0x9? begins an array of ? elements.
     match bytes {
         [0x94, 1, ..] => {
-            let (_, id, error, result): (u8, Option<u32>, Option<ErrorObject>, Value) = codec.decode(bytes)?;
+            let (_, id, error, result): (u8, Option<u32>, Option<ErrorObject>, Value) =
+                codec.decode(bytes)?;
             match (id, error) {
                 (Some(id), error) => Ok(Incoming::Reply { id, outcome: error.map_or(Ok(result), Err) }),
                 (None, Some(error)) => Ok(Incoming::Refused(error)),
