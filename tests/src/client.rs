@@ -218,6 +218,23 @@ impl Client {
         wanted.into_iter().map(|(_, params)| params).collect()
     }
 
+    /// The next text or binary frame as it stands. It is not taken in: for what the other methods cannot show.
+    pub async fn frame(&mut self) -> Message {
+        loop {
+            match within("a frame", self.socket.next()).await {
+                Some(Ok(frame @ (Message::Text(_) | Message::Binary(_)))) => return frame,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("no frame: {other:?}"),
+            }
+        }
+    }
+
+    /// All the answers that come before the socket ends.
+    pub async fn replies_to_the_end(&mut self) -> Vec<(Value, Result<Value, RpcError>)> {
+        self.closed().await;
+        self.replies.drain(..).collect()
+    }
+
     /// How the server ended the socket.
     pub async fn closed(&mut self) -> Closed {
         loop {

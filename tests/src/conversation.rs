@@ -29,6 +29,11 @@ impl Client {
         self.call("message.send", params).await.expect("a text may be sent")
     }
 
+    /// The next message that says this, wherever; answers the push.
+    pub async fn hears(&mut self, text: &str) -> Value {
+        self.push_where("message.created", |push| push["message"]["content"]["text"] == text).await
+    }
+
     /// The params of a `message.send`.
     pub fn message(conversation: &str, client_message_id: &str, text: &str) -> Value {
         json!({

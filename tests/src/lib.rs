@@ -24,20 +24,26 @@
 mod binary;
 mod client;
 mod conversation;
+mod database;
 mod deadline;
 mod everywhere;
 mod http;
 mod server;
 mod setting;
+mod terminal;
+mod token;
 mod user;
 mod wire;
 
 pub use binary::binary;
 pub use client::{Client, Closed, Connect};
+pub use database::Grip;
 pub use deadline::{DEADLINE, within};
 pub use deskwire_protocol::{Codec, Role};
 pub use http::Response;
 pub use server::{Server, ServerOptions};
 pub use setting::{Backend, Setting};
+pub use terminal::Terminal;
+pub use token::signed;
 pub use user::User;
 pub use wire::RpcError;

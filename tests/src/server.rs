@@ -15,7 +15,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::{Backend, Client, Connect, Response, Role, Setting, User, binary, http, within};
+use crate::{Backend, Client, Connect, Response, Setting, User, binary, http, within};
 
 /// How a server is started.
 #[derive(Debug)]
@@ -24,12 +24,13 @@ pub struct ServerOptions {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     config: Option<String>,
+    shell: Option<String>,
 }
 
 impl ServerOptions {
     /// A server of this setting with everything else as by default.
     pub fn new(setting: Setting) -> Self {
-        Self { setting, arguments: Vec::new(), environment: Vec::new(), config: None }
+        Self { setting, arguments: Vec::new(), environment: Vec::new(), config: None, shell: None }
     }
 
     /// One more environment variable.
@@ -50,6 +51,13 @@ impl ServerOptions {
     #[must_use]
     pub fn config(mut self, toml: impl Into<String>) -> Self {
         self.config = Some(toml.into());
+        self
+    }
+
+    /// Runs these shell commands in the process before it becomes the server: traps and limits are inherited.
+    #[must_use]
+    pub fn shell(mut self, commands: impl Into<String>) -> Self {
+        self.shell = Some(commands.into());
         self
     }
 
@@ -128,15 +136,23 @@ impl Server {
         http::get(self.address(), path).await
     }
 
-    /// Mints a token, as `deskwire token` does.
+    /// The address of its database.
+    pub fn database_url(&self) -> String {
+        match &self.database {
+            Some(database) => database.url().to_owned(),
+            None => format!("sqlite://{}", self.data_dir().join("deskwire.sqlite").display()),
+        }
+    }
+
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.running.as_ref().and_then(|running| running.child.id()).expect("the server runs")
+    }
+
+    /// The token that `deskwire token` prints.
     pub async fn token(&self, user: &User) -> String {
-        let role = match user.role {
-            Role::Buyer => "BUYER",
-            Role::Agent => "AGENT",
-            Role::Admin => "ADMIN",
-        };
         let mut arguments =
-            vec!["token", "--role", role, "--shop", &user.shop, "--sub", &user.id, "--name", &user.id];
+            vec!["token", "--role", user.role(), "--shop", &user.shop, "--sub", &user.id, "--name", &user.id];
         let ttl = user.ttl.map(|ttl| ttl.as_secs().to_string());
         if let Some(ttl) = &ttl {
             arguments.extend(["--ttl", ttl]);
@@ -153,6 +169,39 @@ impl Server {
         within(format!("deskwire {}", arguments[0]), running).await.expect("deskwire can be run")
     }
 
+    /// Another command of the binary, with the same data directory, environment and configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = match &self.options.shell {
+            Some(shell) if arguments[0] == "serve" => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("{shell}\nexec \"$@\""), "sh"]).arg(&self.binary);
+                command
+            }
+            Some(_) | None => Command::new(&self.binary),
+        };
+        // The developer's own settings are not the test's.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("DESKWIRE_")) {
+                command.env_remove(name);
+            }
+        }
+        command.args(arguments);
+        if arguments[0] != "openrpc" {
+            command.arg("--data-dir").arg(self.data_dir());
+        }
+        if self.options.config.is_some() {
+            command.arg("--config").arg(self.directory.path().join("deskwire.toml"));
+        }
+        if let ("serve" | "check-config" | "migrate" | "revoke", Some(database)) =
+            (arguments[0], &self.database)
+        {
+            command.args(["--database-url", database.url()]);
+        }
+        command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.directory.path()).kill_on_drop(true);
+        command
+    }
+
     /// A socket in the usual codec, not authenticated yet.
     pub async fn connect(&self) -> Client {
         Connect::to(self).open().await.expect("the upgrade is accepted")
@@ -160,7 +209,10 @@ impl Server {
 
     /// Someone on a device of their own, authenticated.
     pub async fn join(&self, user: &User) -> Client {
-        let token = self.token(user).await;
+        let token = match user.ttl {
+            Some(_) => self.token(user).await,
+            None => self.sign(user),
+        };
         let mut client = self.connect().await;
         client.start(&token).await;
         client
@@ -178,7 +230,7 @@ impl Server {
 
     /// Asks the process to end in order, without waiting for it.
     pub async fn signal_to_end(&self) {
-        let id = self.running.as_ref().and_then(|running| running.child.id()).expect("the server runs");
+        let id = self.process_id();
         let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status();
         assert!(within("kill", sent).await.expect("sh can be run").success());
     }
@@ -210,12 +262,7 @@ impl Server {
     async fn run(&mut self) {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        command
-            .args(&self.options.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true);
+        command.args(&self.options.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("deskwire can be run");
         let mut stdout = BufReader::new(child.stdout.take().expect("its output is ours"));
         let mut line = String::new();
@@ -226,33 +273,12 @@ impl Server {
             {
                 panic!("deskwire serve ended before it was ready:\n{}", self.log());
             }
-            if let Some(address) = line.trim_end().strip_prefix("listening on http://") {
+            let address = line.trim_end().strip_prefix("listening on ").and_then(|url| url.split_once("://"));
+            if let Some((_, address)) = address {
                 break address.to_owned();
             }
         };
         self.running = Some(Running { child, address, _stdout: stdout });
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
-        // The developer's own settings are not the test's.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("DESKWIRE_")) {
-                command.env_remove(name);
-            }
-        }
-        command.args(arguments).arg("--data-dir").arg(self.data_dir());
-        if self.options.config.is_some() {
-            command.arg("--config").arg(self.directory.path().join("deskwire.toml"));
-        }
-        if arguments[0] == "serve"
-            && let Some(database) = &self.database
-        {
-            command.args(["--database-url", database.url()]);
-        }
-        command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.directory.path());
-        command
     }
 
     fn log_path(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deskwire_protocol::Role;
+use serde_json::{Value, json};
 
 /// Someone to mint a token for.
 #[derive(Debug, Clone)]
@@ -34,6 +35,20 @@ impl User {
 
     fn new(role: Role, id: impl Into<String>) -> Self {
         Self { role, shop: Self::SHOP.into(), id: id.into(), ttl: None }
+    }
+
+    /// As tokens and command lines write it.
+    pub(crate) const fn role(&self) -> &'static str {
+        match self.role {
+            Role::Buyer => "BUYER",
+            Role::Agent => "AGENT",
+            Role::Admin => "ADMIN",
+        }
+    }
+
+    /// What a token of theirs says, but for the times.
+    pub fn claims(&self) -> Value {
+        json!({"sub": self.id, "role": self.role(), "shop": self.shop, "name": self.id})
     }
 
     /// In another shop.

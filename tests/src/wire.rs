@@ -4,6 +4,27 @@ use deskwire_protocol::Codec;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
+/// Each type of error, its code, and whether the same request may succeed later.
+const ERRORS: &[(&str, i64, bool)] = &[
+    ("parse_error", -32700, false),
+    ("invalid_request", -32600, false),
+    ("method_not_found", -32601, false),
+    ("validation", -32602, false),
+    ("internal", -32603, true),
+    ("authentication", -32001, false),
+    ("authorization", -32002, false),
+    ("not_found", -32003, false),
+    ("already_exists", -32004, false),
+    ("conflict", -32005, false),
+    ("chat_inactive", -32006, false),
+    ("not_sendable", -32009, false),
+    ("too_many_requests", -32010, true),
+    ("pending_requests_limit_reached", -32011, true),
+    ("request_timeout", -32012, true),
+    ("limit_reached", -32013, false),
+    ("service_unavailable", -32016, true),
+];
+
 /// An error answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RpcError {
@@ -32,6 +53,15 @@ impl RpcError {
     }
 
     fn read(error: &Value) -> Self {
+        let error = Self::parts(error);
+        let row = ERRORS.iter().find(|(kind, ..)| *kind == error.kind());
+        let (_, code, retryable) = row.unwrap_or_else(|| panic!("no type of the contract: {error:?}"));
+        assert_eq!((error.code, error.retryable()), (*code, *retryable), "{error:?}");
+        assert!(!error.message.is_empty(), "{error:?}");
+        error
+    }
+
+    fn parts(error: &Value) -> Self {
         let part = |name: &str| error.get(name).unwrap_or_else(|| panic!("an error without {name}: {error}"));
         Self {
             code: part("code").as_i64().expect("the code is an integer"),
