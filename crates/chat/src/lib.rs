@@ -106,6 +106,12 @@ impl Chat {
         self.inner.writers.finish().await;
     }
 
+    /// The most events of one `conversation.attach`.
+    #[must_use]
+    pub fn attach_page(&self) -> u32 {
+        self.inner.config.attach_page
+    }
+
     /// Cancelled when a task that should run for ever ended by itself: the process cannot go on.
     #[must_use]
     pub fn crashed(&self) -> &CancellationToken {

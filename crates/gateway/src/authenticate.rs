@@ -43,8 +43,6 @@ use crate::{
 
 /// Conversations that `session.start` may resume.
 const RESUME: usize = 32;
-/// Events of one `attach`.
-const ATTACH_PAGE: u64 = 500;
 /// Frames that a client may send before it has authenticated.
 const FRAMES_BEFORE_START: usize = 64;
 
@@ -418,7 +416,7 @@ fn start_result(caller: &Caller, resumed: Vec<Resumed>) -> StartResult {
             outbox_events: config.outbox_events as u64,
             outbox_bytes: config.outbox_bytes as u64,
             history_page: PageSize::MAX.into(),
-            attach_page: ATTACH_PAGE,
+            attach_page: caller.gate.chat.attach_page().into(),
             request_timeout_ms: millis(config.request_timeout),
         },
         resumed,
