@@ -149,10 +149,16 @@ impl Client {
 
     /// Asks without waiting; the answer is had by [`Client::reply`].
     pub async fn request(&mut self, method: &str, params: Value) -> u32 {
+        let id = self.ask_for(method, &params);
+        self.send(wire::request(self.codec, Some(id), method, &params)).await;
+        id
+    }
+
+    /// A fresh id, noted with what it asks for.
+    fn ask_for(&mut self, method: &str, params: &Value) -> u32 {
         self.last_id += 1;
         let about = params.get("conversation_id").cloned().unwrap_or_default();
         self.asked.insert(self.last_id, (method.into(), about));
-        self.send(wire::request(self.codec, Some(self.last_id), method, &params)).await;
         self.last_id
     }
 
@@ -164,6 +170,24 @@ impl Client {
                 return self.replies.remove(at).expect("it is there").1;
             }
             self.receive(&format!("the reply to {id}")).await;
+        }
+    }
+
+    /// Asks of a server that may end meanwhile: no answer when the socket ends first.
+    pub async fn call_or_end(&mut self, method: &str, params: Value) -> Option<Result<Value, RpcError>> {
+        let id = self.ask_for(method, &params);
+        let request = wire::request(self.codec, Some(id), method, &params);
+        if self.try_send(request).await.is_err() {
+            return None;
+        }
+        loop {
+            if let Some(at) = self.replies.iter().position(|(of, _)| *of == id) {
+                return self.replies.remove(at).map(|(_, outcome)| outcome);
+            }
+            if self.closed.is_some() {
+                return None;
+            }
+            self.take_in_while("the reply or the end of the socket").await;
         }
     }
 
