@@ -96,7 +96,7 @@ impl Store {
     async fn load(&self, transaction: &DatabaseTransaction, needs: &Needs) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded::default();
         for ids in needs.conversations.chunks(ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let list = params.list(ids.iter().map(|id| id.get().into()));
             let lock = match self.backend() {
                 DbBackend::Postgres => "ORDER BY c.conversation_id FOR UPDATE OF c",
@@ -114,7 +114,7 @@ impl Store {
             self.load_sent(transaction, keys, &mut loaded).await?;
         }
         for keys in needs.messages.chunks(ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let sql = messages_sql(&mut params, keys);
             for row in self.within(transaction, sql, params).await? {
                 let message = row::message(&row)?;
@@ -125,7 +125,7 @@ impl Store {
             self.load_unread(transaction, keys, &mut loaded).await?;
         }
         for keys in needs.agents.chunks(ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let rows =
                 params.rows(keys.iter().map(|(shop, user)| vec![shop.as_str().into(), user.as_str().into()]));
             let sql = format!(
@@ -150,7 +150,7 @@ impl Store {
         keys: &[SendKey],
         loaded: &mut Loaded,
     ) -> Result<(), StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let mut wanted = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
             wanted.push(vec![
@@ -186,7 +186,7 @@ impl Store {
         keys: &[(ConversationId, Side, Seq)],
         loaded: &mut Loaded,
     ) -> Result<(), StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let rows = params.rows(keys.iter().enumerate().map(|(index, (id, side, seq))| {
             let side = match side {
                 Side::Buyer => "BUYER",
@@ -240,7 +240,7 @@ impl Store {
                     message.create_time.millis().into(),
                 ]);
             }
-            let mut params = Params::default();
+            let mut params = self.params();
             let rows = params.rows(rows.into_iter());
             let sql = format!(
                 "INSERT INTO message (conversation_id, seq, buyer_prev_seq, sender_role, sender_id, sender_name,
@@ -270,7 +270,7 @@ impl Store {
                     record.update_time.millis().into(),
                 ]);
             }
-            let mut params = Params::default();
+            let mut params = self.params();
             let rows = params.rows(rows.into_iter());
             let sql = format!(
                 "UPDATE conversation SET status = v.column2, assignee_id = v.column3, tags = v.column4,
@@ -302,7 +302,7 @@ impl Store {
                 event.message.create_time.millis().into(),
             ]);
         }
-        let mut params = Params::default();
+        let mut params = self.params();
         let rows = params.rows(rows.into_iter());
         let sql = format!(
             "INSERT INTO message_revision (conversation_id, seq, message_seq, buyer_prev_seq, revision, recalled,
@@ -319,7 +319,7 @@ impl Store {
                 *newest = (event.seq.get(), event.message.recalled);
             }
         }
-        let mut params = Params::default();
+        let mut params = self.params();
         let rows = params.rows(latest.into_iter().map(|((id, seq), (revision_seq, recalled))| {
             vec![id.into(), seq.into(), revision_seq.into(), recalled.into()]
         }));

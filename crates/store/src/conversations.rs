@@ -40,7 +40,7 @@ impl Store {
         if let Some(record) = self.conversation_of(scope).await? {
             return Ok(record);
         }
-        let mut params = Params::default();
+        let mut params = self.params();
         let id = params.push(candidate.get());
         let shop = params.push(scope.shop_id.as_str());
         let buyer = params.push(scope.user_id.as_str());
@@ -58,7 +58,7 @@ impl Store {
     }
 
     async fn conversation_of(&self, scope: &Scope) -> Result<Option<ConversationRecord>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let condition = format!(
             "c.shop_id = {} AND c.buyer_id = {}",
             params.push(scope.shop_id.as_str()),
@@ -73,7 +73,7 @@ impl Store {
         scope: &Scope,
         id: ConversationId,
     ) -> Result<Option<ConversationRecord>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let condition =
             format!("{} AND c.conversation_id = {}", within(scope, &mut params), params.push(id.get()));
         Ok(self.select(&condition, "", params).await?.pop())
@@ -85,7 +85,7 @@ impl Store {
         scope: &Scope,
         query: &ConversationQuery,
     ) -> Result<Vec<ConversationRecord>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let mut condition = within(scope, &mut params);
         if let Some(status) = &query.status {
             condition += &format!(" AND c.status = {}", params.push(row::wire_word(status)?));
@@ -106,7 +106,7 @@ impl Store {
         after: (Timestamp, i64),
         limit: u32,
     ) -> Result<Vec<ConversationRecord>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let mut condition = within(scope, &mut params);
         let (time, id) = (params.push(after.0.millis()), params.push(after.1));
         condition += &format!(" AND (c.update_time, c.conversation_id) > ({time}, {id})");
@@ -122,7 +122,7 @@ impl Store {
     ) -> Result<Vec<ConversationRecord>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let list = params.list(ids.iter().map(|id| id.get().into()));
             found.extend(self.select(&format!("c.conversation_id IN ({list})"), "", params).await?);
         }
@@ -133,7 +133,7 @@ impl Store {
     pub async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<Head>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let list = params.list(ids.iter().map(|id| id.get().into()));
             let condition = format!("conversation_id IN ({list})");
             found.extend(self.select_heads(&condition, params).await?);
@@ -149,7 +149,7 @@ impl Store {
     ) -> Result<Vec<Head>, StoreError> {
         let mut found = Vec::new();
         for shops in shops.chunks(crate::sql::ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let list = params.list(shops.iter().map(|shop| shop.as_str().into()));
             let condition = format!("shop_id IN ({list}) AND update_time >= {}", params.push(since.millis()));
             found.extend(self.select_heads(&condition, params).await?);

@@ -32,7 +32,7 @@ impl Store {
     pub async fn messages(&self, keys: &[(ConversationId, Seq)]) -> Result<Vec<MessageRecord>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for keys in keys.chunks(ROWS) {
-            let mut params = Params::default();
+            let mut params = self.params();
             let sql = messages_sql(&mut params, keys);
             let rows = self.rows(sql, params).await?;
             for row in &rows {
@@ -50,7 +50,7 @@ impl Store {
         range: HistoryRange,
         limit: u32,
     ) -> Result<Vec<MessageRecord>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let mut condition = format!("m.conversation_id = {}{}", params.push(id.get()), seen_by(side));
         let order = match range {
             HistoryRange::Before(seq) => {
@@ -84,7 +84,7 @@ impl Store {
         after_seq: Seq,
         limit: u32,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let (id, after, rows) =
             (params.push(id.get()), params.push(after_seq.get()), params.push(i64::from(limit)));
         let seen = seen_by(side);
@@ -99,9 +99,8 @@ impl Store {
              FROM message_revision r JOIN message m ON m.conversation_id = r.conversation_id AND m.seq = r.message_seq
              WHERE r.conversation_id = {id} AND r.seq > {after}{seen} ORDER BY r.seq LIMIT {rows}"
         );
-        let values = params.values.clone();
-        let created = self.rows(created, params).await?;
-        let revised = self.rows(revised, Params { values }).await?;
+        let created = self.rows(created, params.clone()).await?;
+        let revised = self.rows(revised, params).await?;
         let mut events = created.iter().map(row::creation).collect::<Result<Vec<_>, _>>()?;
         for row in &revised {
             events.push(row::revision(row)?);

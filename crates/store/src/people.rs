@@ -3,13 +3,13 @@
 use deskwire_protocol::{Role, Timestamp};
 use sea_orm::ConnectionTrait;
 
-use crate::{Scope, Store, StoreError, UserRecord, sql::Params};
+use crate::{Scope, Store, StoreError, UserRecord};
 
 impl Store {
     /// Makes or renames the user, and makes the shop if it is new.
     pub async fn put_user(&self, scope: &Scope, user: &UserRecord, now: Timestamp) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
-        let mut params = Params::default();
+        let mut params = self.params();
         let sql = format!(
             "INSERT INTO shop (shop_id, create_time) VALUES ({}, {}) ON CONFLICT DO NOTHING",
             params.push(scope.shop_id.as_str()),
@@ -17,7 +17,7 @@ impl Store {
         );
         transaction.execute_raw(self.statement(sql, params.values)).await?;
 
-        let mut params = Params::default();
+        let mut params = self.params();
         let shop_id = params.push(scope.shop_id.as_str());
         let user_id = params.push(user.user_id.as_str());
         let name = params.push(user.name.as_str());
@@ -50,6 +50,23 @@ impl Store {
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
         let row =
             self.reading().query_one_raw(self.statement("SELECT 1 AS one FROM shop LIMIT 1", vec![])).await?;
+    async fn knows(&self, scope: &Scope, user: &UserRecord) -> Result<bool, StoreError> {
+        let mut params = self.params();
+        let table = match scope.role {
+            Role::Buyer => "buyer WHERE",
+            Role::Agent => "agent WHERE role = 'AGENT' AND",
+            Role::Admin => "agent WHERE role = 'ADMIN' AND",
+        };
+        let sql = format!(
+            "SELECT 1 AS one FROM {table} shop_id = {} AND user_id = {} AND name = {} AND locale IS NOT DISTINCT FROM {}",
+            params.push(scope.shop_id.as_str()),
+            params.push(user.user_id.as_str()),
+            params.push(user.name.as_str()),
+            params.push(user.locale.clone()),
+        );
+        Ok(self.reading().query_one_raw(self.statement(sql, params.values)).await?.is_some())
+    }
+
         Ok(row.is_none())
     }
 }

@@ -3,7 +3,7 @@
 use deskwire_protocol::{Role, ShopId, Timestamp, UserId};
 use sea_orm::ConnectionTrait;
 
-use crate::{Scope, Side, Store, StoreError, row, sql::Params};
+use crate::{Scope, Side, Store, StoreError, row};
 
 /// A user's tokens made before a time are worth nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let scope = Scope { shop_id: shop_id.clone(), role, user_id: user_id.clone() };
-        let mut params = Params::default();
+        let mut params = self.params();
         let sql = format!(
             "INSERT INTO revocation (shop_id, side, user_id, revoke_time) VALUES ({}, {}, {}, {})
              ON CONFLICT (shop_id, side, user_id) DO UPDATE SET revoke_time = excluded.revoke_time",
@@ -50,7 +50,7 @@ impl Store {
 
     /// When this caller's tokens were withdrawn last.
     pub async fn revoked_at(&self, scope: &Scope) -> Result<Option<Timestamp>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let sql = format!(
             "SELECT revoke_time FROM revocation WHERE shop_id = {} AND side = {} AND user_id = {}",
             params.push(scope.shop_id.as_str()),
@@ -63,7 +63,7 @@ impl Store {
 
     /// Those made at or after a time.
     pub async fn revocations_since(&self, since: Timestamp) -> Result<Vec<Revocation>, StoreError> {
-        let mut params = Params::default();
+        let mut params = self.params();
         let sql = format!(
             "SELECT shop_id, side, user_id, revoke_time FROM revocation WHERE revoke_time >= {}",
             params.push(since.millis())
