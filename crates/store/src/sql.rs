@@ -6,7 +6,7 @@ use sea_orm::{DbBackend, Value};
 pub(crate) const ROWS: usize = 2_000;
 
 /// Collects parameters and hands out their placeholders.
-#[derive(Default)]
+#[derive(Clone)]
 pub(crate) struct Params {
     pub(crate) values: Vec<Value>,
     /// Whether placeholders may still be `?`, which `SQLite` counts. One with a number is a name to it, which it and its

@@ -7,9 +7,15 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{Migration, MigratorTrait, SchemaManager};
 
-use crate::{StoreConfig, StoreError, migration::Migrator};
+use crate::{StoreConfig, StoreError, migration::Migrator, sql::Params};
+
+/// What nodes that migrate at once wait for each other by: "deskwire" as a number.
+const MIGRATION_LOCK: i64 = 0x6465_736b_7769_7265;
+
+/// A connection used within this time is taken to be alive; asking it each time costs every query a round trip.
+const SURELY_ALIVE: Duration = Duration::from_secs(1);
 
 /// A cheap handle to the store.
 #[derive(Clone)]
@@ -40,20 +46,31 @@ impl Store {
         }
     }
 
-    /// Brings the schema up to date; the names of what was applied now.
+    /// Brings the schema up to date; the names of what was applied now. Of nodes that start at once, one does it and
+    /// the others wait; what breaks off leaves the schema as it was.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let pending = self.pending_migrations().await?;
-        if !pending.is_empty() {
-            Migrator::up(&self.inner.writing, None).await?;
+        if self.pending_migrations().await?.is_empty() {
+            return Ok(vec![]);
         }
+        // On `SQLite` it holds the write lock from its beginning.
+        let transaction = self.begin().await?;
+        if self.backend() == DbBackend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            transaction.execute_unprepared(&lock).await?;
+        }
+        let pending = names(Migrator::get_pending_migrations(&transaction).await?);
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await?;
         Ok(pending)
     }
 
-    /// The migrations that are still to be applied.
+    /// The migrations that are still to be applied. Asking changes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        Migrator::install(&self.inner.writing).await?;
-        let pending = Migrator::get_pending_migrations(&self.inner.writing).await?;
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+        let applied = Migrator::migration_table_name().to_string();
+        if !SchemaManager::new(&self.inner.writing).has_table(applied).await? {
+            return Ok(Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect());
+        }
+        Ok(names(Migrator::get_pending_migrations(&self.inner.writing).await?))
     }
 
     /// Whether the store answers.
@@ -99,6 +116,10 @@ impl Store {
         &self.inner.writing
     }
 
+    pub(crate) fn params(&self) -> Params {
+        Params::new(self.backend())
+    }
+
     pub(crate) fn statement(&self, sql: impl Into<String>, values: Vec<sea_orm::Value>) -> Statement {
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
@@ -117,6 +138,10 @@ impl Store {
     }
 }
 
+fn names(migrations: Vec<Migration>) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_owned()).collect()
+}
+
 fn usual(config: &StoreConfig, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.url.clone());
     options
@@ -125,6 +150,7 @@ fn usual(config: &StoreConfig, connections: u32) -> ConnectOptions {
         .acquire_timeout(config.acquire_timeout)
         .connect_timeout(config.acquire_timeout)
         .idle_timeout(Duration::from_mins(10))
+        .test_before_acquire_if_idle_for(SURELY_ALIVE)
         .sqlx_logging(false);
     options
 }
