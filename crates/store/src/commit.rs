@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Valu
 use crate::{
     ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
     messages::messages_sql,
-    row::{self, CONVERSATION, CONVERSATION_FROM},
+    row::{self, CONVERSATION, PEOPLE},
     sql::{Params, ROWS},
 };
 
@@ -99,11 +99,14 @@ impl Store {
             let mut params = self.params();
             let list = params.list(ids.iter().map(|id| id.get().into()));
             let lock = match self.backend() {
-                DbBackend::Postgres => "ORDER BY c.conversation_id FOR UPDATE OF c",
+                DbBackend::Postgres => "ORDER BY conversation_id FOR UPDATE",
                 _ => "",
             };
+            // Locked first, joined then: a row that was waited for has changed, and its assignee may be another.
             let sql = format!(
-                "SELECT {CONVERSATION} FROM {CONVERSATION_FROM} WHERE c.conversation_id IN ({list}) {lock}"
+                "SELECT {CONVERSATION} FROM (
+                     SELECT * FROM conversation WHERE conversation_id IN ({list}) {lock}
+                 ) AS c {PEOPLE}"
             );
             for row in self.within(transaction, sql, params).await? {
                 let record = row::conversation(&row)?;

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use crate::{
     ConversationRecord, Head, Scope, Side, Store, StoreError,
-    row::{self, CONVERSATION, CONVERSATION_FROM},
+    row::{self, CONVERSATION, PEOPLE},
     sql::Params,
 };
 
@@ -163,7 +163,7 @@ impl Store {
         order: &str,
         params: Params,
     ) -> Result<Vec<ConversationRecord>, StoreError> {
-        let sql = format!("SELECT {CONVERSATION} FROM {CONVERSATION_FROM} WHERE {condition} {order}");
+        let sql = format!("SELECT {CONVERSATION} FROM conversation c {PEOPLE} WHERE {condition} {order}");
         let rows = self.rows(sql, params).await?;
         rows.iter().map(row::conversation).collect()
     }

@@ -9,15 +9,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{ConversationRecord, EventRecord, MessageRecord, StoreError};
 
-/// What a conversation is read with; `FROM` is [`CONVERSATION_FROM`].
+/// What a conversation `c` is read with; join [`PEOPLE`].
 pub(crate) const CONVERSATION: &str = "c.conversation_id, c.shop_id, c.buyer_id, b.name AS buyer_name, \
      b.avatar AS buyer_avatar, c.status, c.assignee_id, a.name AS assignee_name, a.avatar AS assignee_avatar, c.tags, \
      c.last_seq, c.buyer_last_seq, c.buyer_read_seq, c.shop_read_seq, c.buyer_unread, c.shop_unread, \
      c.latest_message_seq, c.buyer_latest_message_seq, c.create_time, c.update_time";
 
-/// A conversation with its people.
-pub(crate) const CONVERSATION_FROM: &str = "conversation c \
-     JOIN buyer b ON b.shop_id = c.shop_id AND b.user_id = c.buyer_id \
+/// The people of conversation `c`.
+pub(crate) const PEOPLE: &str = "JOIN buyer b ON b.shop_id = c.shop_id AND b.user_id = c.buyer_id \
      LEFT JOIN agent a ON a.shop_id = c.shop_id AND a.user_id = c.assignee_id";
 
 /// What a message is read with in its latest revision; join [`LATEST_REVISION`].
@@ -90,9 +89,10 @@ pub(crate) fn conversation(row: &QueryResult) -> Result<ConversationRecord, Stor
     const TABLE: &str = "conversation";
     let assignee = match get::<Option<String>>(row, "assignee_id")? {
         None => None,
-        Some(_) => Some(Person {
+        // One who came first while this row was waited for has no name yet.
+        Some(id) => Some(Person {
             user_id: user_id(row, TABLE, "assignee_id")?,
-            name: get::<Option<String>>(row, "assignee_name")?.unwrap_or_default(),
+            name: get::<Option<String>>(row, "assignee_name")?.unwrap_or(id),
             avatar: get(row, "assignee_avatar")?,
         }),
     };
