@@ -26,7 +26,7 @@ fn word(side: Side) -> &'static str {
 }
 
 impl Store {
-    /// Withdraws all tokens that this user got until now.
+    /// Withdraws all tokens that this user got until now. One that a clock further ahead withdrew stays withdrawn.
     pub async fn revoke(
         &self,
         shop_id: &ShopId,
@@ -38,7 +38,8 @@ impl Store {
         let mut params = self.params();
         let sql = format!(
             "INSERT INTO revocation (shop_id, side, user_id, revoke_time) VALUES ({}, {}, {}, {})
-             ON CONFLICT (shop_id, side, user_id) DO UPDATE SET revoke_time = excluded.revoke_time",
+             ON CONFLICT (shop_id, side, user_id) DO UPDATE SET revoke_time = excluded.revoke_time
+                 WHERE excluded.revoke_time > revocation.revoke_time",
             params.push(shop_id.as_str()),
             params.push(word(scope.side())),
             params.push(user_id.as_str()),
