@@ -1,0 +1,14 @@
+//! What the store promises, on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod commit;
+mod conversations;
+mod failure;
+mod history;
+mod hostile;
+mod migration;
+mod model;
+mod people;
+mod races;
+mod survival;
+mod world;
