@@ -21,6 +21,9 @@ use crate::ChatError;
 /// The most labels of a conversation.
 const TAGS: usize = 20;
 
+/// The agent that a conversation is assigned to, or none.
+type Holder = Option<UserId>;
+
 /// Who asks, and for what.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
@@ -39,7 +42,7 @@ pub(crate) enum Action {
         content: Content,
         visibility: Visibility,
         if_last_seq: Option<Seq>,
-        if_assignee: Option<Option<UserId>>,
+        if_assignee: Option<Holder>,
     },
     /// The buyer came from somewhere.
     Enter {
@@ -52,11 +55,11 @@ pub(crate) enum Action {
         seq: Seq,
     },
     Take {
-        if_assignee: Option<Option<UserId>>,
+        if_assignee: Option<Holder>,
     },
     Assign {
         agent_id: Option<UserId>,
-        if_assignee: Option<Option<UserId>>,
+        if_assignee: Option<Holder>,
         note: Option<String>,
     },
     Close,
@@ -160,17 +163,17 @@ pub(crate) fn decide<'a>(
         touched: HashMap::new(),
     };
     let outcomes = commands.map(|command| batch.apply(command)).collect();
-    let changed: Vec<_> = batch
+    let touched: Vec<_> = batch
         .touched
         .iter()
         .filter_map(|(id, only_messages)| Some((batch.loaded.conversations.get(id)?.clone(), *only_messages)))
         .collect();
     let changes = Changes {
-        conversations: changed.iter().map(|(record, _)| record.clone()).collect(),
+        conversations: touched.iter().map(|(record, _)| record.clone()).collect(),
         messages: batch.created,
         revisions: batch.revised,
     };
-    (changes, Decided { outcomes, effects: batch.effects, changed })
+    (changes, Decided { outcomes, effects: batch.effects, changed: touched })
 }
 
 struct Batch {
@@ -197,79 +200,34 @@ impl Batch {
                 let key = command.send_key(client_message_id);
                 // A resend gets the first reply again, whatever has happened since.
                 if let Some(sent) = self.loaded.sent.get(&key) {
-                    return Ok(Outcome::Sent(sent_reply(
-                        command.conversation_id,
-                        sent.seq,
-                        sent.create_time,
-                    )));
+                    return Ok(Outcome::Sent(sent_reply(record.conversation_id, sent.seq, sent.create_time)));
                 }
-                if if_last_seq.is_some_and(|expected| expected != record.last_seq_of(command.scope.side())) {
-                    return Err(conflict(&record, command.scope.side()));
-                }
-                check_assignee(if_assignee.as_ref(), &record, command.scope.side())?;
-                let note = *visibility == Visibility::Agents;
-                if record.status == ConversationStatus::Closed && !note {
-                    match command.scope.side() {
-                        Side::Shop => return Err(ChatError::ChatInactive),
-                        Side::Buyer => self.reopen(&mut record),
-                    }
-                }
-                let seq = self.create(
-                    &mut record,
-                    command.sender(),
-                    content.clone(),
-                    *visibility,
-                    Some(client_message_id.clone()),
-                );
+                self.may_send(command, &mut record, *visibility, *if_last_seq, if_assignee.as_ref())?;
+                let content = content.clone();
+                let id = Some(client_message_id.clone());
+                let seq = self.create(&mut record, command.sender(), content, *visibility, id);
                 self.loaded.sent.insert(key, SentRecord { seq, create_time: self.now });
-                Outcome::Sent(sent_reply(command.conversation_id, seq, self.now))
+                Outcome::Sent(sent_reply(record.conversation_id, seq, self.now))
             }
             Action::Enter { context } => {
                 let seq = self.create(&mut record, command.sender(), context.clone(), Visibility::All, None);
-                Outcome::Sent(sent_reply(command.conversation_id, seq, self.now))
+                Outcome::Sent(sent_reply(record.conversation_id, seq, self.now))
             }
             Action::Recall { message_id } => self.recall(command, &mut record, *message_id)?,
-            Action::Read { seq } => return self.read(command, record, *seq),
+            Action::Read { seq } => self.read(command, &mut record, *seq)?,
             Action::Take { if_assignee } => {
-                if record.status == ConversationStatus::Closed {
-                    return Err(ChatError::ChatInactive);
-                }
-                let me = &command.scope.user_id;
-                match if_assignee {
-                    Some(_) => check_assignee(if_assignee.as_ref(), &record, Side::Shop)?,
-                    None if record.assignee.as_ref().is_some_and(|assignee| assignee.user_id != *me) => {
-                        return Err(conflict(&record, Side::Shop));
-                    }
-                    None => {}
-                }
-                let person = Person { user_id: me.clone(), name: command.name.clone(), avatar: None };
-                self.assign(&mut record, Some(person));
+                self.take(command, &mut record, if_assignee.as_ref())?;
                 Outcome::Conversation(Box::new(record.clone()))
             }
             Action::Assign { agent_id, if_assignee, note } => {
-                if record.status == ConversationStatus::Closed {
-                    return Err(ChatError::ChatInactive);
-                }
-                check_assignee(if_assignee.as_ref(), &record, Side::Shop)?;
-                let person = match agent_id {
-                    Some(agent_id) => Some(self.agent(&command.scope.shop_id, agent_id)?),
-                    None => None,
-                };
-                let moved = self.assign(&mut record, person);
-                if let (true, Some(text)) = (moved, note) {
-                    let content = Content::Text { text: text.clone() };
-                    self.create(&mut record, command.sender(), content, Visibility::Agents, None);
-                }
+                self.hand_over(command, &mut record, agent_id.as_ref(), if_assignee.as_ref(), note.as_ref())?;
                 Outcome::Conversation(Box::new(record.clone()))
             }
             Action::Close => {
                 if record.status == ConversationStatus::Open {
                     record.status = ConversationStatus::Closed;
-                    self.notify(
-                        &mut record,
-                        NotificationCode::ConversationClosed,
-                        "The conversation was closed.",
-                    );
+                    let code = NotificationCode::ConversationClosed;
+                    self.notify(&mut record, code, "The conversation was closed.");
                     self.touch(&record, false);
                 }
                 Outcome::Conversation(Box::new(record.clone()))
@@ -283,10 +241,8 @@ impl Batch {
             Action::Tag { tag } => {
                 if !record.tags.contains(tag) {
                     if record.tags.len() >= TAGS {
-                        return Err(ChatError::LimitReached {
-                            limit: TAGS as u64,
-                            what: "tags; remove one first".into(),
-                        });
+                        let what = "tags; remove one first".into();
+                        return Err(ChatError::LimitReached { limit: TAGS as u64, what });
                     }
                     record.tags.push(tag.clone());
                     self.touch(&record, false);
@@ -306,6 +262,71 @@ impl Batch {
             self.loaded.conversations.insert(record.conversation_id, record);
         }
         Ok(outcome)
+    }
+
+    /// Refuses a message that the conversation is not as expected for, or no longer open to; a buyer's opens it again.
+    fn may_send(
+        &mut self,
+        command: &Command,
+        record: &mut ConversationRecord,
+        visibility: Visibility,
+        if_last_seq: Option<Seq>,
+        if_assignee: Option<&Holder>,
+    ) -> Result<(), ChatError> {
+        let side = command.scope.side();
+        if if_last_seq.is_some_and(|expected| expected != record.last_seq_of(side)) {
+            return Err(conflict(record, side));
+        }
+        check_assignee(if_assignee, record, side)?;
+        // A note is among agents: it needs no open conversation.
+        if record.status == ConversationStatus::Closed && visibility == Visibility::All {
+            match side {
+                Side::Shop => return Err(ChatError::ChatInactive),
+                Side::Buyer => self.reopen(record),
+            }
+        }
+        Ok(())
+    }
+
+    /// The caller becomes the assignee, unless someone else is and the caller did not say that this is known.
+    fn take(
+        &mut self,
+        command: &Command,
+        record: &mut ConversationRecord,
+        if_assignee: Option<&Holder>,
+    ) -> Result<(), ChatError> {
+        if record.status == ConversationStatus::Closed {
+            return Err(ChatError::ChatInactive);
+        }
+        let me = &command.scope.user_id;
+        if if_assignee.is_none() && record.assignee.as_ref().is_some_and(|assignee| assignee.user_id != *me) {
+            return Err(conflict(record, Side::Shop));
+        }
+        check_assignee(if_assignee, record, Side::Shop)?;
+        let person = Person { user_id: me.clone(), name: command.name.clone(), avatar: None };
+        self.assign(record, Some(person));
+        Ok(())
+    }
+
+    /// It goes to another agent, or back to the queue, with a note if it moved.
+    fn hand_over(
+        &mut self,
+        command: &Command,
+        record: &mut ConversationRecord,
+        agent_id: Option<&UserId>,
+        if_assignee: Option<&Holder>,
+        note: Option<&String>,
+    ) -> Result<(), ChatError> {
+        if record.status == ConversationStatus::Closed {
+            return Err(ChatError::ChatInactive);
+        }
+        check_assignee(if_assignee, record, Side::Shop)?;
+        let person = agent_id.map(|agent_id| self.agent(&command.scope.shop_id, agent_id)).transpose()?;
+        if let (true, Some(text)) = (self.assign(record, person), note) {
+            let content = Content::Text { text: text.clone() };
+            self.create(record, command.sender(), content, Visibility::Agents, None);
+        }
+        Ok(())
     }
 
     /// Notes that the conversation must be written; `only_messages` stays true only while nothing else changed.
@@ -454,7 +475,7 @@ impl Batch {
     fn read(
         &mut self,
         command: &Command,
-        mut record: ConversationRecord,
+        record: &mut ConversationRecord,
         seq: Seq,
     ) -> Result<Outcome, ChatError> {
         let side = command.scope.side();
@@ -488,16 +509,12 @@ impl Batch {
                 reader: command.sender(),
                 seq,
             });
-            self.touch(&record, false);
+            self.touch(record, false);
         }
         let result = match side {
             Side::Buyer => ReadResult { seq: record.buyer_read_seq, unread_count: record.buyer_unread },
             Side::Shop => ReadResult { seq: record.shop_read_seq, unread_count: record.shop_unread },
         };
-        if self.touched.contains_key(&record.conversation_id) {
-            record.update_time = record.update_time.max(self.now);
-            self.loaded.conversations.insert(record.conversation_id, record);
-        }
         Ok(Outcome::Read(result))
     }
 }
@@ -536,7 +553,7 @@ pub(crate) fn reaches(scope: &Scope, record: &ConversationRecord) -> bool {
 }
 
 fn check_assignee(
-    expected: Option<&Option<UserId>>,
+    expected: Option<&Holder>,
     record: &ConversationRecord,
     side: Side,
 ) -> Result<(), ChatError> {

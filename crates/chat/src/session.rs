@@ -78,6 +78,10 @@ pub struct Session {
     left: AtomicBool,
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "one table dispatches all methods: each takes its params whole"
+)]
 impl Session {
     pub(crate) fn begin(
         chat: Arc<Inner>,
@@ -428,12 +432,11 @@ impl Session {
     /// Tells the others that the caller is writing, or has stopped.
     pub async fn typing(&self, params: TypingParams) -> Result<Empty, ChatError> {
         let attached = self.listener.attached().get(&params.conversation_id).map(|slot| slot.place().clone());
-        let (shop_id, buyer_id) = match attached {
-            Some(place) => (place.shop_id, place.buyer_id),
-            None => {
-                let record = self.find(params.conversation_id).await?;
-                (record.shop_id, record.buyer.user_id)
-            }
+        let (shop_id, buyer_id) = if let Some(place) = attached {
+            (place.shop_id, place.buyer_id)
+        } else {
+            let record = self.find(params.conversation_id).await?;
+            (record.shop_id, record.buyer.user_id)
         };
         let typing =
             Typing { conversation_id: params.conversation_id, sender: self.sender(), typing: params.typing };

@@ -36,7 +36,7 @@ impl Topics {
         let Some(cell) = self.followed.get(topic).map(|followed| Arc::clone(&followed.in_force)) else {
             return Ok(());
         };
-        cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.map(|()| ())
+        cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.copied()
     }
 
     /// One session less; after the last the topic is followed no longer.

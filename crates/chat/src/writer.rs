@@ -133,7 +133,8 @@ impl Writer {
     }
 
     async fn write(&self, batch: Vec<Queued>) {
-        metrics::histogram!("deskwire_commit_batch_commands").record(batch.len() as f64);
+        metrics::histogram!("deskwire_commit_batch_commands")
+            .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         let started = Instant::now();
         let decided = self.commit(&batch).await;
         metrics::histogram!("deskwire_commit_seconds").record(started.elapsed());

@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{gate::Gate, sessions::User};
+use crate::{gate::Gate, sessions::Account};
 
 /// A socket must be closed within 5 s of the revocation.
 const EVERY: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ pub(crate) async fn watch(gate: Arc<Gate>, stop: CancellationToken) {
         let problem = match asked {
             Ok(Ok(revocations)) => {
                 for Revocation { shop_id, side, user_id, revoke_time } in revocations {
-                    gate.sessions.revoke(&User { shop_id, side, user_id }, revoke_time);
+                    gate.sessions.revoke(&Account { shop_id, side, user_id }, revoke_time);
                 }
                 since = asked_at.minus(OVERLAP);
                 None

@@ -11,13 +11,13 @@ use crate::caller::Caller;
 
 /// Whom sessions are counted by. An agent who is also an admin is one user; a buyer of the same name is another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct User {
+pub(crate) struct Account {
     pub(crate) shop_id: ShopId,
     pub(crate) side: Side,
     pub(crate) user_id: UserId,
 }
 
-impl From<&Scope> for User {
+impl From<&Scope> for Account {
     fn from(scope: &Scope) -> Self {
         Self { shop_id: scope.shop_id.clone(), side: scope.side(), user_id: scope.user_id.clone() }
     }
@@ -33,20 +33,20 @@ struct Seats {
 /// The sessions of this node, by user.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    users: DashMap<User, Seats>,
+    users: DashMap<Account, Seats>,
 }
 
 /// One session's seat among those of its user; free again when it is dropped.
 pub(crate) struct Seat {
     sessions: Arc<Sessions>,
-    user: User,
+    user: Account,
     caller: Option<Arc<Caller>>,
 }
 
 impl Sessions {
     /// Takes a seat, unless the user has `limit` already.
     pub(crate) fn take_seat(self: &Arc<Self>, scope: &Scope, limit: usize) -> Option<Seat> {
-        let user = User::from(scope);
+        let user = Account::from(scope);
         let mut seats = self.users.entry(user.clone()).or_default();
         if seats.taken >= limit {
             return None;
@@ -56,7 +56,7 @@ impl Sessions {
     }
 
     /// Closes the sessions of a user whose token was made up to `revoke_time`.
-    pub(crate) fn revoke(&self, user: &User, revoke_time: Timestamp) {
+    pub(crate) fn revoke(&self, user: &Account, revoke_time: Timestamp) {
         let concerned: Vec<Arc<Caller>> = self.users.get(user).map_or_else(Vec::new, |seats| {
             seats.callers.iter().filter(|caller| caller.issue_time() <= revoke_time).cloned().collect()
         });

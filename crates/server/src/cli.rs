@@ -66,7 +66,7 @@ pub(crate) struct DataArgs {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct DatabaseArgs {
-    /// sqlite://PATH or postgres://…
+    /// `sqlite://PATH` or `postgres://…`
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 }

@@ -71,7 +71,10 @@ pub(crate) fn read_or_make(data_dir: &Path) -> anyhow::Result<String> {
 fn write_draft(draft: &Path) -> io::Result<()> {
     let mut bytes = [0; SECRET_BYTES];
     rand::rng().fill_bytes(&mut bytes);
-    let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = String::with_capacity(2 * SECRET_BYTES + 1);
+    for byte in bytes {
+        text += &format!("{byte:02x}");
+    }
     text.push('\n');
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
     file.write_all(text.as_bytes())?;

@@ -139,7 +139,7 @@ impl Store {
 }
 
 fn names(migrations: Vec<Migration>) -> Vec<String> {
-    migrations.iter().map(|migration| migration.name().to_owned()).collect()
+    migrations.into_iter().map(|migration| migration.name().to_owned()).collect()
 }
 
 fn usual(config: &StoreConfig, connections: u32) -> ConnectOptions {

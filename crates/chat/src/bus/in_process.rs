@@ -1,6 +1,9 @@
 //! The bus within one process: a call, nothing else. Several nodes may share one, as tests do.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use dashmap::DashMap;
 use futures::future::{BoxFuture, ready};
@@ -10,9 +13,12 @@ use super::{Bus, BusError, Notice, Receiver, Topic};
 /// The shared part: who follows what.
 #[derive(Default)]
 pub struct InProcess {
-    followers: DashMap<Topic, Vec<(usize, Weak<dyn Receiver>)>>,
-    nodes: std::sync::atomic::AtomicUsize,
+    /// By topic, the nodes that follow it, each by its number.
+    followers: DashMap<Topic, Vec<Follower>>,
+    nodes: AtomicUsize,
 }
+
+type Follower = (usize, Weak<dyn Receiver>);
 
 impl InProcess {
     /// One node on a bus of its own.
@@ -24,7 +30,7 @@ impl InProcess {
     /// A further node on this bus.
     #[must_use]
     pub fn node(self: &Arc<Self>) -> Arc<InProcessNode> {
-        let number = self.nodes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.nodes.fetch_add(1, Ordering::Relaxed);
         Arc::new(InProcessNode { bus: Arc::clone(self), number, receiver: OnceLock::new() })
     }
 }

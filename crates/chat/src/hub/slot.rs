@@ -101,7 +101,7 @@ impl Slot {
         }
         state.last = Some(seq);
         self.deliver_early(&mut state);
-        self.begin_fill(&mut state)
+        Self::begin_fill(&mut state)
     }
 
     /// Where the slot stands. The receiver has, or will be given by its backlog, all up to the later of this and
@@ -134,7 +134,7 @@ impl Slot {
                 if state.early.len() < EARLY {
                     state.early.push(Arc::clone(event));
                 }
-                self.begin_fill(&mut state)
+                Self::begin_fill(&mut state)
             }
         }
     }
@@ -230,7 +230,7 @@ impl Slot {
         }
     }
 
-    fn begin_fill(&self, state: &mut State) -> bool {
+    fn begin_fill(state: &mut State) -> bool {
         let begin = state.last.is_some() && !state.filling && !state.early.is_empty();
         state.filling |= begin;
         begin

@@ -80,21 +80,24 @@ async fn attaching_while_others_send_misses_nothing_and_doubles_nothing(backend:
     let buyer = one.buyer("ana").await;
     let id = buyer.open().await;
     let sender = Arc::clone(&buyer.session);
-    let sending = tokio::spawn(async move {
+    let sending = async {
         for turn in 0..200 {
             sender.send(text_message(id, &format!("m{turn}"), &format!("m{turn}"))).await.unwrap();
         }
-    });
+    };
     // Agents come one after the other while the messages flow, on both nodes.
-    let mut agents = Vec::new();
-    for number in 0..20 {
-        let node = if number % 2 == 0 { &one } else { &two };
-        let agent = node.agent(&format!("agent {number}")).await;
-        let attached = agent.attach(id, Some(0)).await;
-        assert!(!attached.has_more);
-        agents.push((agent, attached));
-    }
-    soon("all are sent", sending).await.unwrap();
+    let coming = async {
+        let mut agents = Vec::new();
+        for number in 0..20 {
+            let node = if number % 2 == 0 { &one } else { &two };
+            let agent = node.agent(&format!("agent {number}")).await;
+            let attached = agent.attach(id, Some(0)).await;
+            assert!(!attached.has_more);
+            agents.push((agent, attached));
+        }
+        agents
+    };
+    let ((), agents) = soon("all are sent", Box::pin(async { tokio::join!(sending, coming) })).await;
     for (mut agent, attached) in agents {
         let mut seen: Vec<i64> = attached.events.iter().map(|event| event.seq.get()).collect();
         let missing = 200 - seen.len();

@@ -178,7 +178,7 @@ impl Client {
     }
 
     pub(crate) async fn attach(&self, id: ConversationId, after: Option<i64>) -> AttachResult {
-        let params = AttachParams { conversation_id: id, after_seq: after.map(|seq| seq_of(seq)) };
+        let params = AttachParams { conversation_id: id, after_seq: after.map(seq_of) };
         soon("attach", self.session.attach(params)).await.unwrap_or_else(|error| panic!("{error}")).0
     }
 

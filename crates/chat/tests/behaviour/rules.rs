@@ -6,11 +6,12 @@ use deskwire_chat::ChatError;
 use deskwire_protocol::{
     ClientMessageId, MessageId, Role, Visibility,
     conversation::{
-        AssignParams, ConversationParams, ConversationStatus, Entry, HistoryParams, NoteParams, OpenParams,
-        ReadParams, TakeParams,
+        AssignParams, ConversationParams, ConversationStatus, Entry, HistoryParams, ListParams, NoteParams,
+        OpenParams, ReadParams, SyncParams, TakeParams,
     },
     ids::OrderId,
     message::RecallParams,
+    page::PageSize,
 };
 
 use crate::{
@@ -29,7 +30,7 @@ on_each_store! {
 }
 
 fn history(id: deskwire_protocol::ConversationId) -> HistoryParams {
-    HistoryParams { conversation_id: id, before_seq: None, after_seq: None, limit: Default::default() }
+    HistoryParams { conversation_id: id, before_seq: None, after_seq: None, limit: PageSize::default() }
 }
 
 async fn a_private_note_never_reaches_the_buyer_and_leaves_no_hole_in_the_buyers_sequence(backend: Backend) {
@@ -39,12 +40,12 @@ async fn a_private_note_never_reaches_the_buyer_and_leaves_no_hole_in_the_buyers
     let id = buyer.open().await;
     agent.attach(id, None).await;
     agent.send(id, "hello").await;
-    let note = NoteParams {
+    let params = NoteParams {
         conversation_id: id,
         client_message_id: ClientMessageId::new("n").unwrap(),
         text: "a difficult one".into(),
     };
-    soon("note", agent.session.note(note)).await.unwrap();
+    soon("note", agent.session.note(params)).await.unwrap();
     agent.send(id, "how can I help?").await;
     assert_eq!(agent.events(0, 3).await[1]["message"]["visibility"], "AGENTS");
     let at_buyer = buyer.events(0, 2).await;
@@ -183,8 +184,8 @@ async fn what_is_not_the_callers_does_not_exist(backend: Backend) {
         assert!(matches!(session.close(one).await, Err(ChatError::NotFound)));
         let attach = deskwire_protocol::conversation::AttachParams { conversation_id: id, after_seq: None };
         assert!(matches!(session.attach(attach).await.map(drop), Err(ChatError::NotFound)));
-        assert!(soon("list", session.list(Default::default())).await.unwrap().conversations.is_empty());
-        assert!(soon("sync", session.sync(Default::default())).await.unwrap().conversations.is_empty());
+        assert!(soon("list", session.list(ListParams::default())).await.unwrap().conversations.is_empty());
+        assert!(soon("sync", session.sync(SyncParams::default())).await.unwrap().conversations.is_empty());
     }
 }
 

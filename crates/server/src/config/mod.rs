@@ -31,22 +31,22 @@ pub(crate) struct ConfigError {
 struct Problem {
     key: String,
     source: String,
-    problem: String,
+    what: String,
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.key.is_empty() {
-            write!(f, "{}: {}", self.source, self.problem)
+            write!(f, "{}: {}", self.source, self.what)
         } else {
-            write!(f, "`{}` (from {}): {}", self.key, self.source, self.problem)
+            write!(f, "`{}` (from {}): {}", self.key, self.source, self.what)
         }
     }
 }
 
 impl ConfigError {
-    fn one(key: &str, source: &str, problem: impl Into<String>) -> Self {
-        Self { problems: vec![Problem { key: key.into(), source: source.into(), problem: problem.into() }] }
+    fn one(key: &str, source: &str, what: impl Into<String>) -> Self {
+        Self { problems: vec![Problem { key: key.into(), source: source.into(), what: what.into() }] }
     }
 }
 
@@ -253,10 +253,10 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     let gateway = &settings.gateway;
     match (gateway.tls_certificate_file.as_os_str().is_empty(), gateway.tls_key_file.as_os_str().is_empty()) {
         (true, false) => {
-            bad("gateway.tls_certificate_file", "must be set too when `gateway.tls_key_file` is")
+            bad("gateway.tls_certificate_file", "must be set too when `gateway.tls_key_file` is");
         }
         (false, true) => {
-            bad("gateway.tls_key_file", "must be set too when `gateway.tls_certificate_file` is")
+            bad("gateway.tls_key_file", "must be set too when `gateway.tls_certificate_file` is");
         }
         (true, true) | (false, false) => {}
     }

@@ -82,8 +82,8 @@ impl Sources {
 
         let mut problems = Vec::new();
         for layer in &layers {
-            unknown_keys(&defaults, &layer.dict, "", &mut |key, problem| {
-                problems.push(Problem { key, source: layer.source.clone(), problem });
+            unknown_keys(&defaults, &layer.dict, "", &mut |key, what| {
+                problems.push(Problem { key, source: layer.source.clone(), what });
             });
         }
         if !problems.is_empty() {
@@ -99,8 +99,8 @@ impl Sources {
     }
 
     /// A problem with the value of `key`, naming where the value comes from.
-    pub(super) fn problem(&self, key: &str, problem: impl Into<String>) -> Problem {
-        Problem { key: key.into(), source: self.source(key), problem: problem.into() }
+    pub(super) fn problem(&self, key: &str, what: impl Into<String>) -> Problem {
+        Problem { key: key.into(), source: self.source(key), what: what.into() }
     }
 
     pub(super) fn source(&self, key: &str) -> String {
@@ -165,7 +165,7 @@ fn from_figment(errors: &Error) -> ConfigError {
     let problems = errors.clone().into_iter().map(|error| Problem {
         key: error.path.join("."),
         source: error.metadata.as_ref().map_or_else(|| "?".into(), |metadata| metadata.name.to_string()),
-        problem: error.kind.to_string(),
+        what: error.kind.to_string(),
     });
     ConfigError { problems: problems.collect() }
 }

@@ -78,6 +78,7 @@ enum Attachment {
 }
 
 /// The state of one person's talks, across connections.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true in any mixture")]
 pub(super) struct Talk {
     side: Side,
     me: UserId,

@@ -75,7 +75,7 @@ impl Stage {
         std::mem::take(&mut self.talk.lines)
     }
 
-    fn start(&mut self, resumed: Value) -> Value {
+    fn start(&mut self, resumed: &Value) -> Value {
         self.talk.connected("token".into());
         let (id, params) = self.expect("session.start");
         self.answer(
@@ -98,7 +98,7 @@ impl Stage {
     /// A buyer who has opened conversation 7, which is at `last_seq`, and follows it.
     fn buyer(last_seq: i64) -> Self {
         let mut stage = Self::new(Side::Buyer);
-        stage.start(json!([]));
+        stage.start(&json!([]));
         let (id, _) = stage.expect("conversation.open");
         stage.answer(id, json!({ "conversation": conversation("7", last_seq, None) }));
         let (id, _) = stage.expect("conversation.attach");
@@ -130,7 +130,7 @@ fn a_message_that_was_not_acknowledged_is_sent_again_with_the_same_id() {
     stage.talk.typed(text("two"));
     assert!(stage.calls().is_empty(), "the second waits for the first");
     stage.talk.disconnected();
-    let start = stage.start(json!([{ "conversation_id": "7", "attached": {
+    let start = stage.start(&json!([{ "conversation_id": "7", "attached": {
         "conversation": conversation("7", 0, None), "events": [], "last_seq": 0, "has_more": false, "presence": [],
     }}]));
     assert_eq!(start["resume"], json!([{ "conversation_id": "7", "after_seq": 0 }]));
@@ -187,7 +187,7 @@ fn what_others_wrote_is_marked_as_read() {
 #[test]
 fn an_agent_takes_the_first_conversation_that_appears_and_follows_later_ones() {
     let mut stage = Stage::new(Side::Agent);
-    stage.start(json!([]));
+    stage.start(&json!([]));
     let (id, _) = stage.expect("conversation.list");
     stage.answer(id, json!({ "conversations": [], "next_page_token": "" }));
     stage.talk.typed(text("hello?"));
