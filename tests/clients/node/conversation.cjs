@@ -45,7 +45,7 @@ function claim(text) {
  * with an object that has the `code` and `data` of the JSON-RPC error. `more` checks what only this library can do.
  */
 async function converse(library, connect) {
-  const [url, buyerToken, agentToken] = ["DESKWIRE_URL", "DESKWIRE_BUYER_TOKEN", "DESKWIRE_AGENT_TOKEN"].map((name) => {
+  const [url, buyerToken, agentToken] = ["CHAT_URL", "CHAT_BUYER_TOKEN", "CHAT_AGENT_TOKEN"].map((name) => {
     assert.ok(process.env[name], `${name} is not set`);
     return process.env[name];
   });

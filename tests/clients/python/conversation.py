@@ -49,7 +49,7 @@ def claim(text):
 async def converse(library, connect):
     """`connect(url, pushes)` gives an object with `call(method, params)`, `notify(method, params)` and `close()`."""
     url, buyer_token, agent_token = (
-        os.environ[name] for name in ("DESKWIRE_URL", "DESKWIRE_BUYER_TOKEN", "DESKWIRE_AGENT_TOKEN")
+        os.environ[name] for name in ("CHAT_URL", "CHAT_BUYER_TOKEN", "CHAT_AGENT_TOKEN")
     )
 
     async def session(token, role):
