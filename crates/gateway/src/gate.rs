@@ -26,6 +26,8 @@ pub(crate) struct Gate {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) draining: CancellationToken,
+    /// The process must end at once.
+    pub(crate) ending: CancellationToken,
 }
 
 /// The place of one WebSocket among `max_sockets`; free again when it is dropped.

@@ -68,6 +68,7 @@ impl Gateway {
             sessions: Arc::new(Sessions::default()),
             places,
             draining: CancellationToken::new(),
+            ending: CancellationToken::new(),
         });
         Ok(Self { gate, listener, local_addr, tls })
     }
@@ -76,6 +77,12 @@ impl Gateway {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Cancelled, it cuts a drain short: whoever is still here is closed with 1012.
+    #[must_use]
+    pub fn ending(&self) -> CancellationToken {
+        self.gate.ending.clone()
     }
 
     /// Serves until `shutdown` is cancelled, then drains: not ready and no new sockets from then on, sockets told in

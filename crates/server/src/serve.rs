@@ -23,6 +23,9 @@ const HINT_TOKEN_SECONDS: u32 = 24 * 3600;
 /// What is left to do after the drain must be done by then: the commits, a checkpoint, the goodbye to the database.
 const FAREWELL: Duration = Duration::from_secs(20);
 
+/// To tell clients that the process ends at once.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// Why the server ends.
 enum Ending {
     /// It was told to.
@@ -72,6 +75,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     announce(settings, address, tls, hint_tokens);
 
     let drain = CancellationToken::new();
+    let at_once = gateway.ending();
     let mut serving = tasks.spawn(gateway.serve(drain.clone()));
     let ending = tokio::select! {
         () = signals.next() => Ending::Asked,
@@ -95,7 +99,14 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         ended = farewell => if ended.is_err() {
             bail!("the last commits did not end in time");
         },
-        () = signals.next() => bail!("a second signal: ended at once"),
+        () = signals.next() => {
+            at_once.cancel();
+            if !serving.is_finished() {
+                // Long enough for a close frame to each client; their sends may be lost, and none was acknowledged.
+                tokio::time::timeout(LAST_WORD, serving).await.ok();
+            }
+            bail!("a second signal: ended at once");
+        }
     }
     match ending {
         Ending::Asked => {
