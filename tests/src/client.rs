@@ -7,7 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use deskwire_protocol::Codec;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpSocket, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest},
@@ -214,6 +217,12 @@ impl Client {
             .unwrap_or_else(|error| panic!("cannot send: {error}; closed: {:?}", self.closed));
     }
 
+    /// Writes bytes that are no whole frame, or no frame at all.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        let sent = within("the sending of bytes", self.socket.get_mut().write_all(bytes)).await;
+        sent.expect("the server takes bytes");
+    }
+
     /// Sends a frame to a server that may have closed the socket already.
     pub async fn try_send(&mut self, frame: Message) -> Result<(), tungstenite::Error> {
         within("the sending of a frame", self.socket.send(frame)).await
@@ -257,6 +266,12 @@ impl Client {
     pub async fn replies_to_the_end(&mut self) -> Vec<(Value, Result<Value, RpcError>)> {
         self.closed().await;
         self.replies.drain(..).collect()
+    }
+
+    /// All the pushes of this name that come before the socket ends.
+    pub async fn pushes_to_the_end(&mut self, event: &str) -> Vec<Value> {
+        self.closed().await;
+        self.pushes.drain(..).filter(|(name, _)| name == event).map(|(_, params)| params).collect()
     }
 
     /// How the server ended the socket.
@@ -310,6 +325,8 @@ impl Client {
                 let (code, reason) =
                     frame.map_or((1005, String::new()), |f| (f.code.into(), f.reason.to_string()));
                 self.closed.get_or_insert(Closed::With { code, reason });
+                // Answers it, as any client does. The server may not wait for that.
+                drop(within("the answer to the close frame", self.socket.flush()).await);
             }
             Some(Ok(frame)) => match wire::read(self.codec, &frame) {
                 Some(Incoming::Reply(id, outcome)) => {
