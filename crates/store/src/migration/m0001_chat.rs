@@ -11,7 +11,8 @@ impl MigrationName for Migration {
     }
 }
 
-/// `{clustered}` keeps the rows of a conversation side by side on `SQLite`.
+/// `{clustered}` keeps the rows of a conversation side by side on `SQLite`; `{rowid}` is a number by which it finds a
+/// row without an index.
 const TABLES: &[&str] = &[
     "CREATE TABLE shop (
         shop_id text PRIMARY KEY NOT NULL,
@@ -39,7 +40,7 @@ const TABLES: &[&str] = &[
         PRIMARY KEY (shop_id, user_id)
     )",
     "CREATE TABLE conversation (
-        conversation_id bigint PRIMARY KEY NOT NULL,
+        conversation_id {rowid} PRIMARY KEY NOT NULL,
         shop_id text NOT NULL,
         buyer_id text NOT NULL,
         status text NOT NULL CHECK (status IN ('OPEN', 'CLOSED')),
@@ -60,6 +61,7 @@ const TABLES: &[&str] = &[
         FOREIGN KEY (shop_id, assignee_id) REFERENCES agent
     )",
     "CREATE INDEX conversation_update_time ON conversation (shop_id, update_time, conversation_id)",
+    "CREATE INDEX conversation_status ON conversation (shop_id, status, update_time, conversation_id)",
     "CREATE TABLE message (
         conversation_id bigint NOT NULL REFERENCES conversation,
         seq bigint NOT NULL CHECK (seq > 0),
@@ -105,12 +107,13 @@ const TABLES: &[&str] = &[
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let clustered = match connection.get_database_backend() {
-            DbBackend::Sqlite => " WITHOUT ROWID",
-            _ => "",
+        let (clustered, rowid) = match connection.get_database_backend() {
+            DbBackend::Sqlite => (" WITHOUT ROWID", "integer"),
+            _ => ("", "bigint"),
         };
         for statement in TABLES {
-            connection.execute_unprepared(&statement.replace("{clustered}", clustered)).await?;
+            let statement = statement.replace("{clustered}", clustered).replace("{rowid}", rowid);
+            connection.execute_unprepared(&statement).await?;
         }
         Ok(())
     }
