@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Executor,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use sea_orm_migration::{Migration, MigratorTrait, SchemaManager};
 
@@ -13,6 +16,11 @@ use crate::{StoreConfig, StoreError, migration::Migrator, sql::Params};
 
 /// What nodes that migrate at once wait for each other by: "deskwire" as a number.
 const MIGRATION_LOCK: i64 = 0x6465_736b_7769_7265;
+
+/// Every query here finds its rows by key. Left to guess, `PostgreSQL` reads the whole table for a batch of keys while
+/// the table is small, and keeps to that plan while the table grows.
+const BY_KEY: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 
 /// A connection used within this time is taken to be alive; asking it each time costs every query a round trip.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
@@ -39,6 +47,11 @@ impl Store {
         } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let mut options = usual(config, config.connections);
             options.map_sqlx_postgres_opts(|options| options.application_name("deskwire"));
+            options.map_sqlx_postgres_pool_opts(|options| {
+                options.after_connect(|connection, _| {
+                    Box::pin(async move { connection.execute(BY_KEY).await.map(|_| ()) })
+                })
+            });
             let both = Database::connect(options).await?;
             Ok(Self { inner: Arc::new(Inner { writing: both.clone(), reading: both }) })
         } else {
@@ -58,7 +71,7 @@ impl Store {
             let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
             transaction.execute_unprepared(&lock).await?;
         }
-        let pending = names(Migrator::get_pending_migrations(&transaction).await?);
+        let pending = names(&Migrator::get_pending_migrations(&transaction).await?);
         Migrator::up(&transaction, None).await?;
         transaction.commit().await?;
         Ok(pending)
@@ -70,7 +83,7 @@ impl Store {
         if !SchemaManager::new(&self.inner.writing).has_table(applied).await? {
             return Ok(Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect());
         }
-        Ok(names(Migrator::get_pending_migrations(&self.inner.writing).await?))
+        Ok(names(&Migrator::get_pending_migrations(&self.inner.writing).await?))
     }
 
     /// Whether the store answers.
@@ -138,8 +151,8 @@ impl Store {
     }
 }
 
-fn names(migrations: Vec<Migration>) -> Vec<String> {
-    migrations.into_iter().map(|migration| migration.name().to_owned()).collect()
+fn names(migrations: &[Migration]) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_owned()).collect()
 }
 
 fn usual(config: &StoreConfig, connections: u32) -> ConnectOptions {

@@ -1,6 +1,6 @@
 //! A batch is written whole or not at all, and a resend is known again.
 
-use std::task::Poll;
+use std::{slice::from_ref, task::Poll};
 
 use deskwire_protocol::{
     ParticipantRole, Person, Role, ShopId, Timestamp, UserId, conversation::ConversationStatus, ids::Tag,
@@ -14,6 +14,9 @@ use crate::{
         places, recall, scope, send, seq, text, withdraw,
     },
 };
+
+/// Makes a batch one that the database refuses.
+type Spoil = fn(&mut Changes);
 
 on_each_database! {
     all_commands_of_a_batch_are_written
@@ -52,7 +55,6 @@ async fn a_batch_of_which_any_part_is_refused_leaves_nothing_and_the_sequence_go
     let bo = open(&store, &buyer("bo"), 2).await;
     send(&store, &[Send::by_buyer(ana, "first")]).await.unwrap();
 
-    type Spoil = fn(&mut Changes);
     let spoiled: [(&str, Spoil); 5] = [
         ("a place that is taken", |changes| {
             changes.messages.push(changes.messages[0].clone());
@@ -143,9 +145,9 @@ async fn a_resend_gets_the_first_place_again_and_adds_no_row(backend: Backend) {
     );
     assert_eq!(send(&store, &[Send::by_buyer(ana, "more")]).await.unwrap(), [seq(2)]);
     let other_node = world.open().await;
-    assert_eq!(send(&other_node, &[later.clone()]).await.unwrap(), [seq(1)], "from another node");
+    assert_eq!(send(&other_node, from_ref(&later)).await.unwrap(), [seq(1)], "from another node");
     let sent = store
-        .commit(&needs(&[later.clone()]), |loaded| (Changes::default(), loaded.sent[&later.send_key()]))
+        .commit(&needs(from_ref(&later)), |loaded| (Changes::default(), loaded.sent[&later.send_key()]))
         .await
         .unwrap();
     assert_eq!((sent.seq, sent.create_time), (seq(1), NOW), "the first time is told, too");
@@ -231,7 +233,7 @@ async fn messages_are_loaded_in_their_latest_revision(backend: Backend) {
     assert_eq!((taken.revision, taken.recalled), (1, true));
     assert!(!format!("{taken:?}").contains("\"taken back\" }"), "{taken:?}");
     let found = store.messages(&[(ana, seq(2)), (ana, seq(9))]).await.unwrap();
-    assert_eq!(found, [taken.clone()], "and outside of a commit alike");
+    assert_eq!(found, *from_ref(taken), "and outside of a commit alike");
 }
 
 async fn unread_messages_are_counted_for_each_side(backend: Backend) {

@@ -188,14 +188,14 @@ async fn heads_of_a_shop_are_those_changed_since(backend: Backend) {
     let all = eleven(&store).await;
     let (shop, other) = (ShopId::new("shop").unwrap(), ShopId::new("other").unwrap());
     let since = |millis| Timestamp::from_millis(NOW.millis() + millis);
-    let heads = store.heads_changed_since(&[shop.clone()], since(2)).await.unwrap();
+    let heads = store.heads_changed_since(std::slice::from_ref(&shop), since(2)).await.unwrap();
     let mut found: Vec<ConversationId> = heads.iter().map(|head| head.conversation_id).collect();
     found.sort_unstable();
     let mut last: Vec<ConversationId> = all[7..].to_vec();
     last.sort_unstable();
     assert_eq!(found, last, "those of the very millisecond, too");
-    assert_eq!(store.heads_changed_since(&[shop.clone()], since(3)).await.unwrap(), []);
-    assert_eq!(store.heads_changed_since(&[other.clone()], since(0)).await.unwrap().len(), 1);
+    assert_eq!(store.heads_changed_since(std::slice::from_ref(&shop), since(3)).await.unwrap(), []);
+    assert_eq!(store.heads_changed_since(std::slice::from_ref(&other), since(0)).await.unwrap().len(), 1);
     assert_eq!(store.heads_changed_since(&[shop, other], since(0)).await.unwrap().len(), 12);
     assert_eq!(store.heads_changed_since(&[], since(0)).await.unwrap(), []);
 }

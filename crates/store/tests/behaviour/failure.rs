@@ -10,18 +10,18 @@ use crate::world::{
     self, Backend, NOW, Send, World, buyer, head, history, id, in_time, join, open, places, send, seq,
 };
 
-fn unavailable<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
-    assert!(matches!(&outcome, Err(error) if error.is_unavailable()), "{outcome:?}");
+fn unavailable<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
+    assert!(matches!(outcome, Err(error) if error.is_unavailable()), "{outcome:?}");
 }
 
 /// Every way to write fails as unavailable.
 async fn nothing_can_be_written(store: &Store) {
-    unavailable(send(store, &[Send::by_buyer(id(1), "refused")]).await);
+    unavailable(&send(store, &[Send::by_buyer(id(1), "refused")]).await);
     let new = buyer("bo");
     let user = deskwire_store::UserRecord { user_id: new.user_id.clone(), name: "Bo".into(), locale: None };
-    unavailable(store.put_user(&new, &user, NOW).await);
-    unavailable(store.revoke(&new.shop_id, new.role, &new.user_id, NOW).await);
-    unavailable(store.open_conversation(&buyer("cleo"), id(2), NOW).await);
+    unavailable(&store.put_user(&new, &user, NOW).await);
+    unavailable(&store.revoke(&new.shop_id, new.role, &new.user_id, NOW).await);
+    unavailable(&store.open_conversation(&buyer("cleo"), id(2), NOW).await);
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn until_the_disk_is_full(url: &str) {
         assert!(taken < 100, "the limit holds");
     };
     assert!(refused.is_unavailable(), "{refused}");
-    unavailable(send(&store, &[Send { text: "y".repeat(50_000), ..Send::by_buyer(id(1), "again") }]).await);
+    unavailable(&send(&store, &[Send { text: "y".repeat(50_000), ..Send::by_buyer(id(1), "again") }]).await);
     assert_eq!(head(&store, id(1)).await, (taken, taken), "what was acknowledged, and nothing else");
     limit_file_size("unlimited").await;
     assert_eq!(send(&store, &[Send::by_buyer(id(1), "there is room")]).await.unwrap(), [seq(taken + 1)]);
@@ -175,7 +175,7 @@ async fn a_commit_whose_connection_is_cut_is_unavailable_and_leaves_nothing() {
                 world::decide(loaded, &sends)
             })
             .await;
-        unavailable(cut);
+        unavailable(&cut);
         settle(&store).await;
         assert_eq!(head(&store, ana).await, (0, 0));
         assert_eq!(send(&store, &sends).await.unwrap(), [seq(1)]);
@@ -196,8 +196,8 @@ async fn a_postgres_that_is_gone_is_unavailable_in_time() {
         drop(postgres);
         let asked = tokio::time::Instant::now();
         nothing_can_be_written(&store).await;
-        unavailable(store.heads(&[ana]).await);
-        unavailable(store.ping().await);
+        unavailable(&store.heads(&[ana]).await);
+        unavailable(&store.ping().await);
         assert!(asked.elapsed() < Duration::from_secs(10), "no question waits for long");
         let late = Store::open(&config).await.err();
         assert!(late.as_ref().is_some_and(StoreError::is_unavailable), "{late:?}");

@@ -1,5 +1,5 @@
 //! What the store promises, on SQLite and on PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 mod commit;
 mod conversations;
@@ -9,6 +9,7 @@ mod hostile;
 mod migration;
 mod model;
 mod people;
+mod plans;
 mod races;
 mod survival;
 mod world;

@@ -59,7 +59,7 @@ async fn what_was_committed_is_there_after_the_process_was_killed_before_it_coul
         let store = Store::open(&StoreConfig::at(url)).await.unwrap();
         send(&store, &sends).await.unwrap();
         let more = [Send::by_buyer(id(1), "never committed")];
-        store.commit(&world::needs(&more), |_| std::process::abort()).await.unwrap()
+        store.commit(&world::needs(&more), |_| -> (_, ()) { std::process::abort() }).await.unwrap();
     }
     let (world, store) = World::with_store(backend).await;
     let ana = open(&store, &buyer("ana"), 1).await;

@@ -19,7 +19,7 @@ use deskwire_test_backends::{Database, Postgres};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// No claim takes this long: a test that is still at it hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// When everything here happens, unless a test says otherwise.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
@@ -120,7 +120,18 @@ impl Raw {
         self.0.execute_unprepared(sql).await.unwrap();
     }
 
+    /// Returns when PostgreSQL has ended all other sessions of this database, and so knows all they did.
+    pub(crate) async fn alone(&self) {
+        let others = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        while self.number(others).await > 0 {}
+    }
+
     pub(crate) async fn number(&self, sql: &str) -> i64 {
+        self.one(sql).await
+    }
+
+    pub(crate) async fn one<T: sea_orm::TryGetable>(&self, sql: &str) -> T {
         let statement = Statement::from_string(self.0.get_database_backend(), sql);
         self.0.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
     }
