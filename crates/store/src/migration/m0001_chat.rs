@@ -11,8 +11,8 @@ impl MigrationName for Migration {
     }
 }
 
-/// `{clustered}` keeps the rows of a conversation side by side on `SQLite`; `{rowid}` is a number by which it finds a
-/// row without an index.
+/// `{clustered}` keeps the rows of a conversation side by side on `SQLite`. Its `integer PRIMARY KEY` would spare an
+/// index, but pages that follow (`update_time`, `conversation_id`) would then read all rows of an equal time again.
 const TABLES: &[&str] = &[
     "CREATE TABLE shop (
         shop_id text PRIMARY KEY NOT NULL,
@@ -40,7 +40,7 @@ const TABLES: &[&str] = &[
         PRIMARY KEY (shop_id, user_id)
     )",
     "CREATE TABLE conversation (
-        conversation_id {rowid} PRIMARY KEY NOT NULL,
+        conversation_id bigint PRIMARY KEY NOT NULL,
         shop_id text NOT NULL,
         buyer_id text NOT NULL,
         status text NOT NULL CHECK (status IN ('OPEN', 'CLOSED')),
@@ -107,13 +107,12 @@ const TABLES: &[&str] = &[
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let (clustered, rowid) = match connection.get_database_backend() {
-            DbBackend::Sqlite => (" WITHOUT ROWID", "integer"),
-            _ => ("", "bigint"),
+        let clustered = match connection.get_database_backend() {
+            DbBackend::Sqlite => " WITHOUT ROWID",
+            _ => "",
         };
         for statement in TABLES {
-            let statement = statement.replace("{clustered}", clustered).replace("{rowid}", rowid);
-            connection.execute_unprepared(&statement).await?;
+            connection.execute_unprepared(&statement.replace("{clustered}", clustered)).await?;
         }
         Ok(())
     }
