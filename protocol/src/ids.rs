@@ -105,6 +105,39 @@ string_id! {
     OrderId
 }
 
+string_id! {
+    /// A variant of a product: what is bought and counted.
+    SkuId
+}
+string_id! {
+    /// One line of an order.
+    LineItemId
+}
+string_id! {
+    /// A parcel.
+    PackageId
+}
+string_id! {
+    /// A return, refund or replacement.
+    ReturnId
+}
+string_id! {
+    /// A coupon of the shop.
+    CouponId
+}
+string_id! {
+    /// Chosen by the buyer's client: placing twice with it is one order.
+    ClientOrderId
+}
+string_id! {
+    /// Chosen by the buyer's client: submitting twice with it is one request.
+    ClientReturnId
+}
+string_id! {
+    /// Chosen by the agent's client: making twice with it is one coupon.
+    ClientCouponId
+}
+
 /// Serialises a type through its `Display` and `FromStr`, as a string with a pattern.
 macro_rules! wire_as_string {
     ($name:ident, $pattern:literal, $example:literal) => {

@@ -4,17 +4,24 @@
 //! (JSON-RPC 2.0 in text frames, MessagePack-RPC in binary frames) carry the same documents.
 //! This crate does no I/O and knows no server.
 
+pub mod card;
 pub mod close;
 pub mod codec;
 pub mod conversation;
+pub mod coupon;
 pub mod error;
 pub mod event;
 pub mod frame;
 pub mod ids;
+pub mod logistics;
 pub mod message;
 pub mod method;
+pub mod money;
+pub mod order;
 pub mod page;
 pub mod params;
+pub mod product;
+pub mod returns;
 pub mod session;
 pub mod spec;
 pub mod text;
