@@ -15,9 +15,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deskwire-protocol", &[]),
     ("deskwire-store", &["deskwire-protocol"]),
     ("deskwire-chat", &["deskwire-protocol", "deskwire-store"]),
+    ("deskwire-workbench", &["deskwire-chat", "deskwire-protocol", "deskwire-store"]),
     // The store too: it hands over the caller's scope, and is asked whether it is ready.
-    ("deskwire-gateway", &["deskwire-chat", "deskwire-protocol", "deskwire-store"]),
-    ("deskwire-server", &["deskwire-chat", "deskwire-gateway", "deskwire-protocol", "deskwire-store"]),
+    ("deskwire-gateway", &["deskwire-chat", "deskwire-protocol", "deskwire-store", "deskwire-workbench"]),
+    (
+        "deskwire-server",
+        &["deskwire-chat", "deskwire-gateway", "deskwire-protocol", "deskwire-store", "deskwire-workbench"],
+    ),
 ];
 
 /// What only one room knows about.

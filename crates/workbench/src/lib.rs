@@ -1,0 +1,6 @@
+//! What an agent has beside the chat: this buyer's orders with their parcels and returns, the shop's products and
+//! coupons, and the cards by which any of them is put into the conversation.
+
+mod cards;
+mod locale;
+mod rules;

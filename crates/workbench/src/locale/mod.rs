@@ -1,0 +1,1 @@
+//! Words, money, dates and plurals in the languages of buyers.
