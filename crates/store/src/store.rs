@@ -6,7 +6,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
-        Executor,
+        Connection, Executor,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -182,6 +182,11 @@ fn sqlite(config: &StoreConfig, connections: u32) -> ConnectOptions {
             .pragma("wal_autocheckpoint", "32768")
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(256)
+    });
+    // A full disk ends a transaction by itself. sqlx then fails to roll it back and counts it as open: the next ones would be
+    // savepoints within one that nobody commits, and messages be acknowledged that a restart forgets.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        Box::pin(async move { Ok(!connection.is_in_transaction()) })
     });
     options
 }
