@@ -54,7 +54,8 @@ impl From<DbErr> for StoreError {
 /// Whether the cause may go away by itself or by an operator's hand.
 fn passes(error: &DbErr) -> bool {
     match error {
-        DbErr::ConnectionAcquire(_) => true,
+        // No connection to be had, for whatever reason: the database restarts, or takes none now.
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(RuntimeErr::SqlxError(_)) => true,
         DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause) => match cause {
             RuntimeErr::SqlxError(error) => match error.as_ref() {
                 sqlx::Error::Io(_)
