@@ -199,7 +199,9 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
         } else {
             return;
         };
-        if value.to_u128().is_some_and(|number| number > u128::from(most)) {
+        // A file's numbers have a sign, a variable's have none.
+        let number = value.to_u128().or_else(|| u128::try_from(value.to_i128()?).ok());
+        if number.is_some_and(|number| number > u128::from(most)) {
             bad(key, "must be at most a year");
         }
     });
@@ -281,6 +283,19 @@ fn is_sqlite(url: &str) -> bool {
     url.starts_with("sqlite:")
 }
 
+/// A path as part of a URL: whatever a URL could take for something else is escaped.
+fn escaped(path: &str) -> String {
+    let mut escaped = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            escaped.push(byte.into());
+        } else {
+            escaped += &format!("%{byte:02X}");
+        }
+    }
+    escaped
+}
+
 /// Scheme and authority, no path: what browsers send.
 fn is_origin(origin: &str) -> bool {
     origin.split_once("://").is_some_and(|(scheme, authority)| {
@@ -305,8 +320,7 @@ impl Settings {
     pub(crate) fn database_url(&self) -> String {
         if self.database_url.0.is_empty() {
             let path = self.data_dir.join("deskwire.sqlite").to_string_lossy().into_owned();
-            // What a URL would take for something else.
-            format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
+            format!("sqlite://{}", escaped(&path))
         } else {
             self.database_url.0.clone()
         }

@@ -29,6 +29,30 @@ fn the_defaults_are_those_of_the_crates() {
 }
 
 #[test]
+fn a_data_directory_of_any_name_makes_a_url() {
+    for (data_dir, url) in [
+        ("my data", "sqlite://my%20data/deskwire.sqlite"),
+        ("/a:b/ç?#%", "sqlite:///a%3Ab/%C3%A7%3F%23%25/deskwire.sqlite"),
+    ] {
+        let (_dir, path) = file("");
+        let settings = load(Some(&path), env(&[("DESKWIRE_DATA_DIR", data_dir)]), &[]).unwrap().settings;
+        assert_eq!(settings.database_url(), url);
+    }
+}
+
+#[test]
+fn a_duration_beyond_a_year_is_refused_wherever_it_comes_from() {
+    let from_file = refusal("[gateway]\nrequest_timeout_seconds = 99999999999", &[]);
+    let from_variable = refusal("", &[("DESKWIRE_GATEWAY__REQUEST_TIMEOUT_SECONDS", "99999999999")]);
+    for refusal in [from_file, from_variable] {
+        assert!(
+            refusal.contains("`gateway.request_timeout_seconds`") && refusal.contains("at most a year"),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
 fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
     let (_dir, path) = file("[gateway]\nbatch = 7\nin_flight = 7\nping_interval_seconds = 7\n");
     let environment = env(&[
