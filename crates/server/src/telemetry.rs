@@ -12,8 +12,9 @@ use crate::config::{Log, LogFormat};
 /// How often the recorder tidies its histograms, which otherwise keep every sample.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Statements belong to their crates' authors; the settings can ask for them by name.
-const QUIET: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn";
+/// Statements and frames belong to their crates' authors, and hold what people write; the settings can ask for them by
+/// name.
+const QUIET: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,tungstenite=info,tokio_tungstenite=info";
 
 /// Reads `log.level`; the error continues the sentence "`log.level`: …".
 pub(crate) fn parse_level(level: &str) -> Result<EnvFilter, String> {
