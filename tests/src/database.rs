@@ -7,14 +7,14 @@ use crate::{Server, within};
 impl Server {
     /// Runs one statement.
     pub async fn execute(&self, statement: &str) {
-        let connection = connect(self).await;
+        let connection = connect(self.database_url()).await;
         execute(&connection, statement).await;
         drop(connection.close().await);
     }
 
     /// Holds up everyone who wants to write into a conversation, until the grip is let go. Reading goes on.
     pub async fn hold_writes(&self) -> Grip {
-        let connection = connect(self).await;
+        let connection = connect(self.database_url()).await;
         if self.database_url().starts_with("sqlite:") {
             execute(&connection, "BEGIN IMMEDIATE").await;
         } else {
@@ -22,6 +22,37 @@ impl Server {
             execute(&connection, "LOCK TABLE conversation IN EXCLUSIVE MODE").await;
         }
         Grip { connection }
+    }
+}
+
+impl Server {
+    /// Ends all connections to its database, which takes no new ones. PostgreSQL only.
+    pub async fn take_database_away(&self) {
+        let name = self.database_name();
+        self.execute_beside(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
+        let backends = format!("FROM pg_stat_activity WHERE datname = '{name}'");
+        self.execute_beside(&format!("SELECT pg_terminate_backend(pid) {backends}")).await;
+    }
+
+    /// The database takes connections again.
+    pub async fn give_database_back(&self) {
+        let name = self.database_name();
+        self.execute_beside(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")).await;
+    }
+
+    fn database_name(&self) -> String {
+        let url = self.database_url();
+        assert!(url.starts_with("postgres"), "a file cannot be taken away: {url}");
+        url.rsplit('/').next().expect("the URL names a database").to_owned()
+    }
+
+    /// Runs one statement in the cluster's own database.
+    async fn execute_beside(&self, statement: &str) {
+        let url = self.database_url();
+        let (cluster, _) = url.rsplit_once('/').expect("the URL names a database");
+        let connection = connect(format!("{cluster}/postgres")).await;
+        execute(&connection, statement).await;
+        drop(connection.close().await);
     }
 }
 
@@ -39,8 +70,8 @@ impl Grip {
     }
 }
 
-async fn connect(server: &Server) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(server.database_url());
+async fn connect(url: String) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
     // A transaction begun by hand stays on the one connection that there is.
     options.max_connections(1).sqlx_logging(false);
     within("a connection to the database", Database::connect(options)).await.expect("the database is there")

@@ -15,7 +15,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::{Backend, Client, Connect, Response, Setting, User, binary, http, within};
+use crate::{Backend, Client, Connect, Response, Setting, User, binary, directory::bare, http, within};
 
 /// How a server is started.
 #[derive(Debug)]
@@ -173,18 +173,12 @@ impl Server {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = match &self.options.shell {
             Some(shell) if arguments[0] == "serve" => {
-                let mut command = Command::new("sh");
+                let mut command = bare(Path::new("sh"));
                 command.args(["-c", &format!("{shell}\nexec \"$@\""), "sh"]).arg(&self.binary);
                 command
             }
-            Some(_) | None => Command::new(&self.binary),
+            Some(_) | None => bare(&self.binary),
         };
-        // The developer's own settings are not the test's.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("DESKWIRE_")) {
-                command.env_remove(name);
-            }
-        }
         command.args(arguments);
         if arguments[0] != "openrpc" {
             command.arg("--data-dir").arg(self.data_dir());
@@ -198,7 +192,7 @@ impl Server {
             command.args(["--database-url", database.url()]);
         }
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.directory.path()).kill_on_drop(true);
+        command.current_dir(self.directory.path());
         command
     }
 

@@ -4,7 +4,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout},
+    process::{Child, ChildStdin, ChildStdout, Command},
 };
 
 use crate::{Server, within};
@@ -22,16 +22,20 @@ pub struct Terminal {
 impl Server {
     /// Starts a command of the binary to talk with.
     pub fn terminal(&self, arguments: &[&str]) -> Terminal {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = command.spawn().expect("deskwire can be run");
-        let keyboard = child.stdin.take().expect("its input is ours");
-        let screen = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
-        Terminal { child, keyboard, screen, shown: Vec::new() }
+        Terminal::start(self.command(arguments))
     }
 }
 
 impl Terminal {
+    /// Starts a command to talk with.
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("deskwire can be run");
+        let keyboard = child.stdin.take().expect("its input is ours");
+        let screen = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
+        Self { child, keyboard, screen, shown: Vec::new() }
+    }
+
     /// Types a line.
     pub async fn type_line(&mut self, line: &str) {
         let line = format!("{line}\n");
