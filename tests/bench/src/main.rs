@@ -1,0 +1,112 @@
+//! The benchmark: starts `deskwire serve` for each part, puts load on it over real sockets, and writes down what was
+//! measured, as a table for people and as JSON for programs. Called by `scripts/bench`.
+
+#![expect(clippy::cast_precision_loss, reason = "figures are shown to a few digits")]
+
+mod client;
+mod figures;
+mod machine;
+mod parts;
+mod people;
+mod process;
+mod server;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::{Parser, ValueEnum};
+use serde_json::{Value, json};
+
+use figures::Outcome;
+use server::Program;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The disk alone: one forced write after the other.
+    Disk,
+    /// The store alone: one message a commit, and 256.
+    Store,
+    /// Durable sends per second at 1, 64 and 512 senders, with latencies.
+    Sends,
+    /// Memory of idle, attached sockets.
+    Memory,
+    /// Frames a flush, and what one flush for many is worth.
+    Flush,
+}
+
+/// Measures one node on `SQLite`.
+#[derive(Debug, Parser)]
+#[command(name = "deskwire-bench")]
+pub(crate) struct Options {
+    /// The parts to run; all of them when none is named.
+    parts: Vec<Part>,
+    /// The `deskwire` binary, built for release.
+    #[arg(long)]
+    server: PathBuf,
+    /// Run the server on this core alone, by `taskset`.
+    #[arg(long)]
+    server_core: Option<usize>,
+    /// Where databases are put while they are needed; it decides which disk is measured.
+    #[arg(long)]
+    work_dir: PathBuf,
+    /// The JSON file to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// Rounds of the measurements that are repeated; the median of each figure is shown.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Short rounds and few sockets: shows that it works, measures nothing worth keeping.
+    #[arg(long)]
+    quick: bool,
+    /// How it was called, to be written into the results.
+    #[arg(long, default_value = "deskwire-bench")]
+    command: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    ensure!(options.rounds > 0, "--rounds must be at least 1");
+    // The load comes from one core, as the server's work is done on the other.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> anyhow::Result<()> {
+    fs::create_dir_all(&options.work_dir).context("the work directory cannot be made")?;
+    let program = Program { path: options.server.clone(), core: options.server_core };
+    let parts =
+        if options.parts.is_empty() { Part::value_variants().to_vec() } else { options.parts.clone() };
+    let load_before = machine::load_average();
+    let mut measured = serde_json::Map::new();
+    for part in parts {
+        let name = part.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        eprintln!("== {name}");
+        let outcome = match part {
+            Part::Disk => parts::disk::measure(options)?,
+            Part::Store => parts::store::measure(options).await?,
+            Part::Sends => parts::sends::measure(options, &program).await?,
+            Part::Memory => parts::memory::measure(options, &program).await?,
+            Part::Flush => parts::flush::measure(options, &program).await?,
+        };
+        show(&outcome);
+        measured.insert(name, outcome.to_json());
+    }
+    let results = json!({
+        "command": options.command,
+        "quick": options.quick,
+        "rounds": options.rounds,
+        "machine": machine::describe(),
+        "server_core": options.server_core,
+        "load_average": { "before": load_before, "after": machine::load_average() },
+        "parts": Value::Object(measured),
+    });
+    fs::write(&options.out, serde_json::to_string_pretty(&results)? + "\n")
+        .with_context(|| format!("{} cannot be written", options.out.display()))?;
+    eprintln!("results: {}", options.out.display());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are what this program is called for")]
+fn show(outcome: &Outcome) {
+    println!("{outcome}");
+}

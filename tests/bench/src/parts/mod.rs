@@ -1,0 +1,7 @@
+//! The parts of the benchmark, each by itself.
+
+pub(crate) mod disk;
+pub(crate) mod flush;
+pub(crate) mod memory;
+pub(crate) mod sends;
+pub(crate) mod store;
