@@ -7,8 +7,9 @@ use deskwire_protocol::{
     CloseCode,
     event::{EventName, SessionExpiring},
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::debug;
 
 use crate::{
@@ -30,6 +31,12 @@ const EXPIRY_CHECK: Duration = Duration::from_hours(1);
 /// Beyond the time of a request: by then every request in flight has been answered.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
+/// Frames taken in before what they led to is written.
+const TAKE_AT_ONCE: usize = 32;
+
+/// What reading a socket gives.
+type Read = Option<Result<Message, tungstenite::Error>>;
+
 /// Why the long life ended.
 enum Ending {
     /// The client left.
@@ -41,14 +48,22 @@ enum Ending {
 }
 
 /// Serves the socket until its end.
-pub(crate) async fn serve(mut socket: Socket, caller: Arc<Caller>, seat: Seat, place: Place) {
-    if caller.gate.draining.is_cancelled() {
-        // The drain may have looked for sessions before this one had its seat.
-        caller.drain(0);
+#[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice: as given, and as bound by name")]
+pub(crate) fn serve(
+    mut socket: Socket,
+    caller: Arc<Caller>,
+    seat: Seat,
+    place: Place,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        if caller.gate.draining.is_cancelled() {
+            // The drain may have looked for sessions before this one had its seat.
+            caller.drain(0);
+        }
+        let ending = live(&mut socket, &caller).await;
+        Box::pin(end(socket, caller, seat, ending)).await;
+        drop(place);
     }
-    let ending = live(&mut socket, &caller).await;
-    Box::pin(end(socket, caller, seat, ending)).await;
-    drop(place);
 }
 
 async fn live(socket: &mut Socket, caller: &Arc<Caller>) -> Ending {
@@ -65,7 +80,7 @@ async fn live(socket: &mut Socket, caller: &Arc<Caller>) -> Ending {
         let ending = tokio::select! {
             read = socket.next() => {
                 watch.heartbeat.heard();
-                take(caller, inbound::of(caller.codec, read))
+                take_ready(socket, caller, read)
             }
             () = caller.session.outbox().ready() => flush(socket, caller).await,
             () = timer.as_mut() => watch.tick(socket, caller).await,
@@ -74,6 +89,20 @@ async fn live(socket: &mut Socket, caller: &Arc<Caller>) -> Ending {
             return ending;
         }
     }
+}
+
+/// Takes all frames that are there, up to a bound, before anything is written: replies to what came together leave
+/// together.
+fn take_ready(socket: &mut Socket, caller: &Arc<Caller>, first: Read) -> Option<Ending> {
+    let mut read = first;
+    for _ in 1..TAKE_AT_ONCE {
+        if let Some(ending) = take(caller, inbound::of(caller.codec, read)) {
+            return Some(ending);
+        }
+        // Whoever waits for the socket next asks again, and so is woken.
+        read = socket.next().now_or_never()?;
+    }
+    take(caller, inbound::of(caller.codec, read))
 }
 
 /// Takes what came in to where it belongs.
@@ -100,6 +129,7 @@ async fn flush(socket: &mut Socket, caller: &Caller) -> Option<Ending> {
     match write_frames(socket, caller.codec, &frames, caller.gate.config.ping_timeout).await {
         Ok(()) => {
             caller.gate.metrics.frames_sent.increment(frames.len() as u64);
+            caller.gate.metrics.flushes.increment(1);
             code.map(|code| Ending::Close(code, Condition::Orderly))
         }
         Err(WriteError::Gone(error)) => {
@@ -216,11 +246,25 @@ fn tell_expiry(caller: &Caller) {
 
 async fn ping(socket: &mut Socket, patience: Duration) -> Option<Ending> {
     use futures::SinkExt;
-    use tokio_tungstenite::tungstenite::Message;
 
     match tokio::time::timeout(patience, socket.send(Message::Ping(bytes::Bytes::new()))).await {
         Ok(Ok(())) => None,
         Ok(Err(_)) => Some(Ending::Gone),
         Err(_) => Some(Ending::Close(CloseCode::HeartbeatMissed, Condition::Orderly)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F>(_: impl Fn(Socket, Arc<Caller>, Seat, Place) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_long_life_of_a_socket_is_a_small_future() {
+        let bytes = size_of_future(serve);
+        assert!(bytes <= 1152, "{bytes} bytes, of which the WebSocket {}", size_of::<Socket>());
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) sockets: Gauge,
     pub(crate) frames_received: Counter,
     pub(crate) frames_sent: Counter,
+    /// Writes of all that waited for a socket; frames sent by flushes is how well they go together.
+    pub(crate) flushes: Counter,
     buyer_sessions: Gauge,
     agent_sessions: Gauge,
     /// In the order of `MethodName::ALL`.
@@ -34,6 +36,7 @@ impl Metrics {
             sockets: gauge!("deskwire_sockets"),
             frames_received: counter!("deskwire_frames_received_total"),
             frames_sent: counter!("deskwire_frames_sent_total"),
+            flushes: counter!("deskwire_flushes_total"),
             buyer_sessions: gauge!("deskwire_sessions", "side" => "buyer"),
             agent_sessions: gauge!("deskwire_sessions", "side" => "agent"),
             methods,

@@ -24,7 +24,7 @@ use crate::{authenticate, gate::Gate, stream::Stream, token::Claims};
 pub(crate) type Socket = WebSocketStream<Stream>;
 
 /// Read at once; a message of a chat is smaller. Every idle socket keeps a buffer of this size.
-const READ_BUFFER_BYTES: usize = 2048;
+const READ_BUFFER_BYTES: usize = 1024;
 /// Only pongs and close frames go through the WebSocket layer's own buffer.
 const MAX_WRITE_BUFFER_BYTES: usize = 4096;
 
