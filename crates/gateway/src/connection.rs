@@ -48,7 +48,10 @@ enum Ending {
 }
 
 /// Serves the socket until its end.
-#[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice: as given, and as bound by name")]
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps its arguments twice: as given, and as bound by name"
+)]
 pub(crate) fn serve(
     mut socket: Socket,
     caller: Arc<Caller>,
