@@ -15,6 +15,7 @@ mod record;
 mod revocation;
 mod row;
 mod scope;
+mod shop;
 mod sql;
 mod store;
 
@@ -27,4 +28,9 @@ pub use messages::HistoryRange;
 pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, UserRecord};
 pub use revocation::Revocation;
 pub use scope::{Scope, Side};
+pub use shop::{
+    AuditRecord, CardPlace, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, OrderQuery, OrderRecord,
+    PackageRecord, PostRecord, ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf,
+    ShopChanges, Subject, Wanted,
+};
 pub use store::Store;

@@ -41,6 +41,25 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
     text.parse().map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))
 }
 
+/// An id that may be absent.
+pub(crate) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(
+    row: &QueryResult,
+    table: &'static str,
+    column: &str,
+) -> Result<Option<T>, StoreError> {
+    let Some(text) = get::<Option<String>>(row, column)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))
+}
+
+/// An id that is there.
+pub(crate) fn needed_id<T: std::str::FromStr<Err: std::fmt::Display>>(
+    row: &QueryResult,
+    table: &'static str,
+    column: &str,
+) -> Result<T, StoreError> {
+    parsed(row, table, column)
+}
+
 pub(crate) fn user_id(row: &QueryResult, table: &'static str, column: &str) -> Result<UserId, StoreError> {
     parsed(row, table, column)
 }
@@ -60,7 +79,11 @@ fn from_json<T: DeserializeOwned>(
 }
 
 /// An enumeration, kept as its wire string.
-fn word<T: DeserializeOwned>(row: &QueryResult, table: &'static str, column: &str) -> Result<T, StoreError> {
+pub(crate) fn word<T: DeserializeOwned>(
+    row: &QueryResult,
+    table: &'static str,
+    column: &str,
+) -> Result<T, StoreError> {
     let text: String = get(row, column)?;
     serde_json::from_value(serde_json::Value::String(text))
         .map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))

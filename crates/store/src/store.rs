@@ -129,6 +129,14 @@ impl Store {
         &self.inner.writing
     }
 
+    /// What the number of a search's row is called.
+    pub(crate) fn search_number(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.backend() {
+            DbBackend::Sqlite => sqlite,
+            _ => postgres,
+        }
+    }
+
     pub(crate) fn params(&self) -> Params {
         Params::new(self.backend())
     }

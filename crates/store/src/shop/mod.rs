@@ -1,0 +1,18 @@
+//! The shop's things: orders with their parcels and returns, products, coupons, and the cards that show them.
+
+mod change;
+mod coupons;
+mod document;
+mod orders;
+mod products;
+mod record;
+mod search;
+
+pub use change::{Shelf, ShopChanges, Wanted};
+pub use coupons::CouponQuery;
+pub use orders::{OrderQuery, ReturnQuery};
+pub use products::ProductQuery;
+pub use record::{
+    AuditRecord, CardPlace, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PostRecord,
+    ProductRecord, ReturnRequestRecord, Subject,
+};

@@ -1,0 +1,174 @@
+//! A shop's things as the store keeps them: the wire's types, and beside them what only the server needs.
+
+use deskwire_protocol::{
+    ConversationId, Seq, ShopId, Timestamp, UserId,
+    coupon::{Claim, Coupon},
+    ids::{ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, ProductId},
+    logistics::Package,
+    order::{EditorKind, Order, SellerNote},
+    product::Product,
+    returns::Return,
+};
+
+/// An order. Of `order` the parts that come from elsewhere (note, parcels, returns, reminder, links) are left empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// As the shop's systems or `buyer.orders.place` made it.
+    pub order: Order,
+    /// As the buyer's client chose, where the buyer placed it here.
+    pub client_order_id: Option<ClientOrderId>,
+    /// When the shop's agents are to be told that its nearest deadline is near; none once they were told.
+    pub remind_time: Option<Timestamp>,
+    /// The current note.
+    pub note: Option<SellerNote>,
+    /// Counts the changes of the order, its parcels and its returns.
+    pub version: i64,
+}
+
+/// A parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageRecord {
+    /// As the shop's systems made it.
+    pub package: Package,
+    /// When it was made: the order in which an order's parcels are listed.
+    pub create_time: Timestamp,
+}
+
+/// A return. Of `request` the link is left empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnRequestRecord {
+    /// With all its steps.
+    pub request: Return,
+    /// Whose.
+    pub buyer_id: UserId,
+    /// As the buyer's client chose, where the buyer asked for it here.
+    pub client_return_id: Option<ClientReturnId>,
+    /// When it is approved by itself, while the shop has to answer.
+    pub answer_due_time: Option<Timestamp>,
+}
+
+/// A product. Of `product` the link, stock and price range are left empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRecord {
+    /// With its variants and their inventory.
+    pub product: Product,
+    /// How many of its sold variants there are.
+    pub stock: u64,
+    /// Its place in lists, the newest last; 0 before it is written.
+    pub product_no: i64,
+    /// Counts its changes.
+    pub version: i64,
+}
+
+/// A coupon. Of `coupon` the status, remaining and link are left as they are not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponRecord {
+    /// With its counts.
+    pub coupon: Coupon,
+    /// Ended early.
+    pub deactivated: bool,
+    /// As the agent's client chose, where an agent made it here.
+    pub client_coupon_id: Option<ClientCouponId>,
+    /// Its place in lists, the newest last; 0 before it is written.
+    pub coupon_no: i64,
+}
+
+/// A buyer's claim of a coupon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRecord {
+    /// Whose.
+    pub buyer_id: UserId,
+    /// Of which coupon, since when, until when, used for what.
+    pub claim: Claim,
+}
+
+/// What a card shows, so that a change of it finds the card: an order with its parcels and returns, a product, a coupon.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// An order, its parcels, its returns.
+    Order(OrderId),
+    /// A product.
+    Product(ProductId),
+    /// A coupon.
+    Coupon(CouponId),
+}
+
+impl Subject {
+    /// As the store writes it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Order(_) => "ORDER",
+            Self::Product(_) => "PRODUCT",
+            Self::Coupon(_) => "COUPON",
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Order(id) => id.as_str(),
+            Self::Product(id) => id.as_str(),
+            Self::Coupon(id) => id.as_str(),
+        }
+    }
+}
+
+/// A message that shows a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CardPlace {
+    /// In which conversation.
+    pub conversation_id: ConversationId,
+    /// At which place.
+    pub message_seq: Seq,
+}
+
+/// Cards of a thing that are to be rendered again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardRefresh {
+    /// Of which shop.
+    pub shop_id: ShopId,
+    /// Of which thing.
+    pub subject: Subject,
+    /// Since when, or from when on.
+    pub due_time: Timestamp,
+    /// Counts the changes since they were last rendered.
+    pub generation: i64,
+}
+
+/// A message that the server owes a conversation: what a buyer did outside of it, told in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostRecord {
+    /// Its number; 0 before it is written.
+    pub post_no: i64,
+    /// Into the conversation of this buyer.
+    pub buyer_id: UserId,
+    /// What it is known by: posting twice has one effect.
+    pub client_message_id: deskwire_protocol::ClientMessageId,
+    /// Which card.
+    pub kind: deskwire_protocol::card::CardKind,
+    /// Of which thing: an order's id, a return's, a coupon's.
+    pub reference: String,
+}
+
+/// Who did what to which thing of the shop, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// When.
+    pub time: Timestamp,
+    /// From where.
+    pub actor_kind: EditorKind,
+    /// The buyer, the agent, the API key.
+    pub actor_id: String,
+    /// What, as a method is named: `returns.approve`.
+    pub action: &'static str,
+    /// On what.
+    pub thing_kind: &'static str,
+    /// On which.
+    pub thing_id: String,
+    /// What came of it: `ok`, or an error's type.
+    pub result: &'static str,
+    /// What else matters.
+    pub detail: Option<String>,
+}
