@@ -1,3 +1,5 @@
+//! Which settings win, which are refused and by what name, and what is shown of them.
+
 use super::*;
 
 fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -1,3 +1,5 @@
+//! The client's mind, talked with frame by frame.
+
 use deskwire_protocol::ErrorType;
 use serde_json::json;
 
