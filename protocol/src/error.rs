@@ -6,9 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    card::NotSendableCode,
     conversation::ConversationStatus,
+    coupon::Coupon,
     ids::{Seq, UserId},
     message::Message,
+    order::SellerNote,
+    returns::Return,
 };
 
 macro_rules! error_types {
@@ -128,21 +132,119 @@ pub struct ErrorData {
     pub request_id: Option<String>,
     /// How things are now, where a condition of the request did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Box<Current>>,
+    pub current: Option<Box<Standing>>,
+    /// With `not_sendable`: why, for programs, where a table has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_sendable_code: Option<NotSendableCode>,
+}
+
+/// How a thing stands, told with a `conflict`. The fields of a conversation stand by themselves; a note, a coupon or
+/// a return is under its own name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StandingFields", into = "StandingFields")]
+pub enum Standing {
+    /// Other messages came, or someone else has it.
+    Conversation(Current),
+    /// Someone else wrote the note.
+    SellerNote(SellerNote),
+    /// Someone else changed the coupon.
+    Coupon(Coupon),
+    /// Someone else answered the request.
+    Return(Return),
+}
+
+impl From<Current> for Standing {
+    fn from(current: Current) -> Self {
+        Self::Conversation(current)
+    }
+}
+
+/// [`Standing`] as it is written: neither codec can tell the variants of an enum apart by their fields.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct StandingFields {
+    /// Of a conversation: the last event that the caller may see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_seq: Option<Seq>,
+    /// Of a conversation: who has it, if anyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    assignee: Option<UserId>,
+    /// Of a conversation: open or closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<ConversationStatus>,
+    /// Of a conversation: the newest message that the caller may see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latest_message: Option<Message>,
+    /// The note, where its version was not the expected one; version 0 where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<SellerNote>,
+    /// The coupon, where its version was not the expected one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    coupon: Option<Coupon>,
+    /// The request, where it was answered otherwise meanwhile.
+    #[serde(default, rename = "return", skip_serializing_if = "Option::is_none")]
+    request: Option<Return>,
+}
+
+impl From<Standing> for StandingFields {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Conversation(Current { last_seq, assignee, status, latest_message }) => Self {
+                last_seq: Some(last_seq),
+                assignee,
+                status: Some(status),
+                latest_message,
+                ..Self::default()
+            },
+            Standing::SellerNote(note) => Self { note: Some(note), ..Self::default() },
+            Standing::Coupon(coupon) => Self { coupon: Some(coupon), ..Self::default() },
+            Standing::Return(request) => Self { request: Some(request), ..Self::default() },
+        }
+    }
+}
+
+impl TryFrom<StandingFields> for Standing {
+    type Error = &'static str;
+    fn try_from(fields: StandingFields) -> Result<Self, Self::Error> {
+        match fields {
+            StandingFields { note: Some(note), .. } => Ok(Self::SellerNote(note)),
+            StandingFields { coupon: Some(coupon), .. } => Ok(Self::Coupon(coupon)),
+            StandingFields { request: Some(request), .. } => Ok(Self::Return(request)),
+            StandingFields {
+                last_seq: Some(last_seq),
+                status: Some(status),
+                assignee,
+                latest_message,
+                ..
+            } => Ok(Self::Conversation(Current { last_seq, assignee, status, latest_message })),
+            StandingFields { .. } => Err("must say how a conversation, a note, a coupon or a return stands"),
+        }
+    }
+}
+
+impl JsonSchema for Standing {
+    fn schema_name() -> Cow<'static, str> {
+        "Current".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = StandingFields::json_schema(generator);
+        schema.insert(
+            "description".into(),
+            "How a thing stands, told with a `conflict`: the fields of a conversation, or a note, a coupon, a return.".into(),
+        );
+        schema
+    }
 }
 
 /// How a conversation stands, told with a `conflict`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Current {
     /// The last event that the caller may see.
     pub last_seq: Seq,
     /// Who has the conversation, if anyone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<UserId>,
     /// Open or closed.
     pub status: ConversationStatus,
     /// The newest message that the caller may see.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_message: Option<Message>,
 }
 
@@ -160,6 +262,7 @@ impl ErrorObject {
                 limit: None,
                 request_id: None,
                 current: None,
+                not_sendable_code: None,
             },
         }
     }
@@ -195,8 +298,15 @@ impl ErrorObject {
 
     /// Adds how things stand.
     #[must_use]
-    pub fn with_current(mut self, current: Current) -> Self {
-        self.data.current = Some(Box::new(current));
+    pub fn with_current(mut self, current: impl Into<Standing>) -> Self {
+        self.data.current = Some(Box::new(current.into()));
+        self
+    }
+
+    /// Adds why it cannot be sent.
+    #[must_use]
+    pub fn with_not_sendable_code(mut self, code: NotSendableCode) -> Self {
+        self.data.not_sendable_code = Some(code);
         self
     }
 }
@@ -243,6 +353,41 @@ mod tests {
                 assert_eq!(codec.decode::<ErrorObject>(&bytes).unwrap(), error, "{kind:?} {codec:?}");
             }
         }
+    }
+
+    #[test]
+    fn how_a_thing_stands_round_trips_in_both_encodings() {
+        let note = SellerNote {
+            text: "call first".into(),
+            version: 3,
+            editor: crate::order::Editor {
+                kind: crate::order::EditorKind::Agent,
+                id: "a-1".into(),
+                name: "Grace".into(),
+            },
+            update_time: crate::ids::Timestamp::from_millis(1),
+        };
+        let conversation = Current {
+            last_seq: Seq::ZERO,
+            assignee: None,
+            status: ConversationStatus::Open,
+            latest_message: None,
+        };
+        for (standing, document) in [
+            (conversation.into(), r#"{"last_seq":0,"status":"OPEN"}"#),
+            (
+                Standing::SellerNote(note),
+                r#"{"note":{"text":"call first","version":3,"editor":{"kind":"AGENT","id":"a-1","name":"Grace"},"update_time":1}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&standing).unwrap(), document);
+            let error = ErrorObject::from(ErrorType::Conflict).with_current(standing);
+            for codec in Codec::ALL {
+                let bytes = codec.encode(&error).unwrap();
+                assert_eq!(codec.decode::<ErrorObject>(&bytes).unwrap(), error, "{codec:?}");
+            }
+        }
+        assert!(serde_json::from_str::<Standing>("{}").is_err());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClientMessageId, ConversationId, LineItemId, OrderId, PackageId, Timestamp};
 
-/// How far the shop has come with a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// How far the shop has come with a package, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PackageStatus {
     /// To be packed.
@@ -19,6 +19,18 @@ pub enum PackageStatus {
     Completed,
     /// Will not be delivered.
     Cancelled,
+}
+
+impl PackageStatus {
+    /// Whether a package may go from here to `next`: forward only, and to `CANCELLED` while it has not arrived;
+    /// staying is allowed.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Cancelled | Self::Completed, next) => self == next,
+            (Self::ToFulfill | Self::Processing | Self::Fulfilling, next) => self <= next,
+        }
+    }
 }
 
 /// What the carrier says happened.

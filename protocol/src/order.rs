@@ -89,6 +89,9 @@ pub struct Order {
     /// When it was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_time: Option<Timestamp>,
+    /// When the last of it came to the buyer: the time to return it runs from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_time: Option<Timestamp>,
     /// What the buyer wrote when ordering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer_message: Option<String>,
