@@ -3,7 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::ids::{ClientMessageId, ConversationId, MessageId, OrderId, ProductId, Seq, Timestamp, UserId};
+use crate::{
+    card::Card,
+    ids::{
+        ClientMessageId, ConversationId, CouponId, MessageId, OrderId, PackageId, ProductId, ReturnId, Seq,
+        Timestamp, UserId,
+    },
+};
 
 /// What a token allows its bearer to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -88,6 +94,47 @@ pub enum Content {
         /// At most 2,000 characters.
         text: String,
     },
+    /// An order.
+    OrderCard {
+        /// Which.
+        order_id: OrderId,
+        /// Rendered.
+        card: Box<Card>,
+    },
+    /// A parcel of an order.
+    LogisticsCard {
+        /// Of which order.
+        order_id: OrderId,
+        /// Which; absent: the one that changed last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        package_id: Option<PackageId>,
+        /// Rendered.
+        card: Box<Card>,
+    },
+    /// An invitation to ask for a return or refund of an order; once asked for, the request.
+    ReturnRefundCard {
+        /// Of which order.
+        order_id: OrderId,
+        /// Which request; absent: the invitation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        return_id: Option<ReturnId>,
+        /// Rendered.
+        card: Box<Card>,
+    },
+    /// A product.
+    ProductCard {
+        /// Which.
+        product_id: ProductId,
+        /// Rendered.
+        card: Box<Card>,
+    },
+    /// A coupon.
+    CouponCard {
+        /// Which.
+        coupon_id: CouponId,
+        /// Rendered.
+        card: Box<Card>,
+    },
     /// The conversation was given to an agent, or to no one.
     AllocatedService {
         /// Who has it now; absent when it went back to the queue.
@@ -114,6 +161,39 @@ pub enum Content {
 }
 
 impl Content {
+    /// The card, where it is one.
+    #[must_use]
+    pub fn card(&self) -> Option<&Card> {
+        match self {
+            Self::OrderCard { card, .. }
+            | Self::LogisticsCard { card, .. }
+            | Self::ReturnRefundCard { card, .. }
+            | Self::ProductCard { card, .. }
+            | Self::CouponCard { card, .. } => Some(card),
+            Self::Text { .. }
+            | Self::AllocatedService { .. }
+            | Self::Notification { .. }
+            | Self::BuyerEnterFromProduct { .. }
+            | Self::BuyerEnterFromOrder { .. } => None,
+        }
+    }
+
+    /// The card, to be changed.
+    pub fn card_mut(&mut self) -> Option<&mut Card> {
+        match self {
+            Self::OrderCard { card, .. }
+            | Self::LogisticsCard { card, .. }
+            | Self::ReturnRefundCard { card, .. }
+            | Self::ProductCard { card, .. }
+            | Self::CouponCard { card, .. } => Some(card),
+            Self::Text { .. }
+            | Self::AllocatedService { .. }
+            | Self::Notification { .. }
+            | Self::BuyerEnterFromProduct { .. }
+            | Self::BuyerEnterFromOrder { .. } => None,
+        }
+    }
+
     /// What stands in place of a recalled message.
     #[must_use]
     pub fn recalled() -> Self {

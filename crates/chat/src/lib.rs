@@ -5,6 +5,7 @@
 //! This crate knows no SQL, no HTTP and no WebSocket.
 
 pub mod bus;
+mod cards;
 mod clock;
 mod config;
 mod error;
@@ -29,11 +30,13 @@ use deskwire_store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use bus::Bus;
+pub use cards::CardSend;
 pub use clock::{Clock, SystemClock};
 pub use config::ChatConfig;
 pub use error::ChatError;
 pub use hub::Hold;
 pub use outbox::{Outbox, OutboxLimits};
+pub use rules::Shows;
 pub use session::Session;
 
 /// One handle to everything that talks.

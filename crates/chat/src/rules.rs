@@ -7,13 +7,15 @@ use std::{collections::HashMap, time::Duration};
 use deskwire_protocol::{
     ClientMessageId, Content, ConversationId, MessageId, ParticipantRole, Person, Role, Sender, Seq, ShopId,
     Timestamp, UserId, Visibility,
+    card::{ActionName, CardAct},
     conversation::{ConversationStatus, ReadResult},
     error::Current,
     ids::Tag,
     message::{NotificationCode, Recalled, Sent},
 };
 use deskwire_store::{
-    Changes, ConversationRecord, EventRecord, Loaded, MessageRecord, Needs, Scope, SendKey, SentRecord, Side,
+    CardPlace, CardRecord, Changes, ConversationRecord, EventRecord, Loaded, MessageRecord, Needs, Scope,
+    SendKey, SentRecord, Side, Subject,
 };
 
 use crate::ChatError;
@@ -34,6 +36,15 @@ pub(crate) struct Command {
     pub(crate) action: Action,
 }
 
+/// What a card shows, and in which version of that it was rendered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shows {
+    /// The thing.
+    pub subject: Subject,
+    /// Its version when it was read for the card.
+    pub version: i64,
+}
+
 /// What is to happen.
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
@@ -43,6 +54,19 @@ pub(crate) enum Action {
         visibility: Visibility,
         if_last_seq: Option<Seq>,
         if_assignee: Option<Holder>,
+        /// Of a card: what it shows.
+        shows: Option<Shows>,
+    },
+    /// A card is rendered again, because what it shows has changed.
+    Render {
+        seq: Seq,
+        content: Content,
+        shows: Shows,
+    },
+    /// The buyer did something on a card.
+    Act {
+        message_id: MessageId,
+        action: ActionName,
     },
     /// The buyer came from somewhere.
     Enter {
@@ -79,6 +103,12 @@ pub(crate) enum Outcome {
     Recalled(Recalled),
     Read(ReadResult),
     Conversation(Box<ConversationRecord>),
+    /// The card looks different now; or it looked so already.
+    Rendered {
+        changed: bool,
+    },
+    /// The buyer did this, now or before.
+    Acted(CardAct),
 }
 
 /// What others are to be told.
@@ -127,7 +157,13 @@ pub(crate) fn needs<'a>(commands: impl Iterator<Item = &'a Command>) -> Needs {
         needs.conversations.push(id);
         match &command.action {
             Action::Send { client_message_id, .. } => needs.sends.push(command.send_key(client_message_id)),
-            Action::Recall { message_id } => needs.messages.push((id, message_id.seq)),
+            Action::Recall { message_id } | Action::Act { message_id, .. } => {
+                needs.messages.push((id, message_id.seq));
+            }
+            Action::Render { seq, .. } => {
+                needs.messages.push((id, *seq));
+                needs.cards.push((id, *seq));
+            }
             Action::Read { seq } => needs.unread_after.push((id, command.scope.side(), *seq)),
             Action::Assign { agent_id: Some(agent_id), .. } => {
                 needs.agents.push((command.scope.shop_id.clone(), agent_id.clone()));
@@ -159,6 +195,7 @@ pub(crate) fn decide<'a>(
         recall_window,
         created: Vec::new(),
         revised: Vec::new(),
+        cards: Vec::new(),
         effects: Vec::new(),
         touched: HashMap::new(),
     };
@@ -172,6 +209,7 @@ pub(crate) fn decide<'a>(
         conversations: touched.iter().map(|(record, _)| record.clone()).collect(),
         messages: batch.created,
         revisions: batch.revised,
+        cards: batch.cards,
     };
     (changes, Decided { outcomes, effects: batch.effects, changed: touched })
 }
@@ -182,6 +220,7 @@ struct Batch {
     recall_window: Duration,
     created: Vec<MessageRecord>,
     revised: Vec<EventRecord>,
+    cards: Vec<CardRecord>,
     effects: Vec<Effect>,
     touched: HashMap<ConversationId, bool>,
 }
@@ -196,7 +235,7 @@ impl Batch {
             .cloned()
             .ok_or(ChatError::NotFound)?;
         let outcome = match &command.action {
-            Action::Send { client_message_id, content, visibility, if_last_seq, if_assignee } => {
+            Action::Send { client_message_id, content, visibility, if_last_seq, if_assignee, shows } => {
                 let key = command.send_key(client_message_id);
                 // A resend gets the first reply again, whatever has happened since.
                 if let Some(sent) = self.loaded.sent.get(&key) {
@@ -207,6 +246,9 @@ impl Batch {
                 let id = Some(client_message_id.clone());
                 let seq = self.create(&mut record, command.sender(), content, *visibility, id);
                 self.loaded.sent.insert(key, SentRecord { seq, create_time: self.now });
+                if let Some(shows) = shows {
+                    self.note_card(&record, seq, shows);
+                }
                 Outcome::Sent(sent_reply(record.conversation_id, seq, self.now))
             }
             Action::Enter { context } => {
@@ -214,6 +256,8 @@ impl Batch {
                 Outcome::Sent(sent_reply(record.conversation_id, seq, self.now))
             }
             Action::Recall { message_id } => self.recall(command, &mut record, *message_id)?,
+            Action::Render { seq, content, shows } => self.render(&mut record, *seq, content, shows)?,
+            Action::Act { message_id, action } => self.act(&mut record, message_id.seq, *action)?,
             Action::Read { seq } => self.read(command, &mut record, *seq)?,
             Action::Take { if_assignee } => {
                 self.take(command, &mut record, if_assignee.as_ref())?;
@@ -417,19 +461,9 @@ impl Batch {
         message_id: MessageId,
     ) -> Result<Outcome, ChatError> {
         let side = command.scope.side();
-        let in_batch = |message: &&MessageRecord| {
-            message.conversation_id == record.conversation_id && message.seq == message_id.seq
-        };
         let mut message = self
-            .revised
-            .iter()
-            .rev()
-            .map(|event| &event.message)
-            .find(in_batch)
-            .or_else(|| self.created.iter().find(in_batch))
-            .or_else(|| self.loaded.messages.get(&(record.conversation_id, message_id.seq)))
+            .message(record, message_id.seq)
             .filter(|message| side == Side::Shop || message.visibility == Visibility::All)
-            .cloned()
             .ok_or(ChatError::NotFound)?;
         let sender = command.sender();
         if message.sender.role != sender.role || message.sender.user_id != sender.user_id {
@@ -456,20 +490,110 @@ impl Batch {
             }
             Some(_) | None => {}
         }
+        message.content = Content::recalled();
+        message.recalled = true;
+        Ok(Outcome::Recalled(Recalled { seq: self.revise(record, message) }))
+    }
+
+    /// The message as it stands now, this batch's own changes included.
+    fn message(&self, record: &ConversationRecord, seq: Seq) -> Option<MessageRecord> {
+        let in_batch = |message: &&MessageRecord| {
+            message.conversation_id == record.conversation_id && message.seq == seq
+        };
+        self.revised
+            .iter()
+            .rev()
+            .map(|event| &event.message)
+            .find(in_batch)
+            .or_else(|| self.created.iter().find(in_batch))
+            .or_else(|| self.loaded.messages.get(&(record.conversation_id, seq)))
+            .cloned()
+    }
+
+    /// One more revision of a message, in the conversation's sequence.
+    fn revise(&mut self, record: &mut ConversationRecord, mut message: MessageRecord) -> Seq {
         let seq = record.last_seq.next();
         let buyer_prev_seq = record.buyer_last_seq;
         record.last_seq = seq;
         if message.visibility == Visibility::All {
             record.buyer_last_seq = seq;
         }
-        message.content = Content::recalled();
-        message.recalled = true;
         message.revision += 1;
+        if let Some(card) = message.content.card_mut() {
+            card.revision = message.revision;
+        }
         let event = EventRecord { seq, buyer_prev_seq, message };
         self.effects.push(Effect::Event(event.clone()));
         self.revised.push(event);
         self.touch(record, true);
-        Ok(Outcome::Recalled(Recalled { seq }))
+        seq
+    }
+
+    fn note_card(&mut self, record: &ConversationRecord, message_seq: Seq, shows: &Shows) {
+        let place = CardPlace { conversation_id: record.conversation_id, message_seq };
+        self.loaded.cards.insert((place.conversation_id, message_seq), shows.version);
+        self.cards.push(CardRecord {
+            shop_id: record.shop_id.clone(),
+            subject: shows.subject.clone(),
+            place,
+            version: shows.version,
+        });
+    }
+
+    /// A card that looks different now is revised. One rendered from an older state than the card shows already is
+    /// not: renderings may overtake each other.
+    fn render(
+        &mut self,
+        record: &mut ConversationRecord,
+        seq: Seq,
+        content: &Content,
+        shows: &Shows,
+    ) -> Result<Outcome, ChatError> {
+        let mut message = self.message(record, seq).ok_or(ChatError::NotFound)?;
+        let rendered_at = self.loaded.cards.get(&(record.conversation_id, seq)).copied();
+        let (Some(old), Some(new)) = (message.content.card(), content.card()) else {
+            // It was recalled.
+            return Ok(Outcome::Rendered { changed: false });
+        };
+        if rendered_at.is_some_and(|version| version > shows.version) {
+            return Ok(Outcome::Rendered { changed: false });
+        }
+        let mut new = new.clone();
+        new.revision = old.revision;
+        new.acts.clone_from(&old.acts);
+        if new == *old {
+            return Ok(Outcome::Rendered { changed: false });
+        }
+        message.content = content.clone();
+        if let Some(card) = message.content.card_mut() {
+            *card = new;
+        }
+        self.revise(record, message);
+        self.note_card(record, seq, shows);
+        Ok(Outcome::Rendered { changed: true })
+    }
+
+    /// Notes on the card what the buyer did, the first time.
+    fn act(
+        &mut self,
+        record: &mut ConversationRecord,
+        seq: Seq,
+        action: ActionName,
+    ) -> Result<Outcome, ChatError> {
+        let mut message = self.message(record, seq).ok_or(ChatError::NotFound)?;
+        let Some(card) = message.content.card_mut() else {
+            return Err(ChatError::NotSendable("this message is no card".into()));
+        };
+        if let Some(act) = card.acts.iter().find(|act| act.action == action) {
+            return Ok(Outcome::Acted(act.clone()));
+        }
+        if !card.actions.iter().any(|offered| offered.action == action && offered.enabled) {
+            return Err(ChatError::NotSendable("this cannot be done on the card now".into()));
+        }
+        let act = CardAct { action, act_time: self.now };
+        card.acts.push(act.clone());
+        self.revise(record, message);
+        Ok(Outcome::Acted(act))
     }
 
     fn read(

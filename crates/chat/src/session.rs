@@ -149,6 +149,7 @@ impl Session {
             visibility: Visibility::All,
             if_last_seq: params.if_last_seq,
             if_assignee: params.if_assignee,
+            shows: None,
         };
         let outcome = self.submit(params.conversation_id, checked, action);
         async move { sent(outcome.await?) }
@@ -164,6 +165,7 @@ impl Session {
             visibility: Visibility::Agents,
             if_last_seq: None,
             if_assignee: None,
+            shows: None,
         };
         let outcome = self.submit(params.conversation_id, checked, action);
         async move { sent(outcome.await?) }
@@ -662,7 +664,9 @@ async fn publish(chat: &Inner, notices: Vec<(Topic, Notice)>) {
     }
 }
 
-async fn await_answer(answer: oneshot::Receiver<Result<Outcome, ChatError>>) -> Result<Outcome, ChatError> {
+pub(crate) async fn await_answer(
+    answer: oneshot::Receiver<Result<Outcome, ChatError>>,
+) -> Result<Outcome, ChatError> {
     // A writer that is gone has taken its queue with it: whether it committed is not known.
     answer.await.unwrap_or(Err(ChatError::Timeout))
 }
@@ -682,7 +686,7 @@ fn sent(outcome: Outcome) -> Result<Sent, ChatError> {
     }
 }
 
-fn unexpected(outcome: &Outcome) -> ChatError {
+pub(crate) fn unexpected(outcome: &Outcome) -> ChatError {
     tracing::error!(?outcome, "a command had the outcome of another");
     ChatError::Timeout
 }
@@ -692,7 +696,12 @@ fn check_content(content: &Content, field: &str) -> Result<(), ChatError> {
         Content::Text { text } => {
             check_text(text, TEXT_CHARS).map_err(|problem| ChatError::invalid(field, problem))
         }
-        Content::AllocatedService { .. }
+        Content::OrderCard { .. }
+        | Content::LogisticsCard { .. }
+        | Content::ReturnRefundCard { .. }
+        | Content::ProductCard { .. }
+        | Content::CouponCard { .. }
+        | Content::AllocatedService { .. }
         | Content::Notification { .. }
         | Content::BuyerEnterFromProduct { .. }
         | Content::BuyerEnterFromOrder { .. } => Ok(()),

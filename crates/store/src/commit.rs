@@ -8,7 +8,7 @@ use deskwire_protocol::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use crate::{
-    ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
+    CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
     messages::messages_sql,
     row::{self, CONVERSATION, PEOPLE},
     sql::{Params, ROWS},
@@ -49,6 +49,8 @@ pub struct Needs {
     pub unread_after: Vec<(ConversationId, Side, Seq)>,
     /// Agents by id.
     pub agents: Vec<(ShopId, UserId)>,
+    /// At which version of their things these cards were rendered last.
+    pub cards: Vec<(ConversationId, Seq)>,
 }
 
 /// What was loaded; what does not exist is left out.
@@ -64,6 +66,8 @@ pub struct Loaded {
     pub unread: HashMap<(ConversationId, Side, Seq), u32>,
     /// Agents.
     pub agents: HashMap<(ShopId, UserId), Person>,
+    /// Versions.
+    pub cards: HashMap<(ConversationId, Seq), i64>,
 }
 
 /// What is to be written.
@@ -75,6 +79,8 @@ pub struct Changes {
     pub messages: Vec<MessageRecord>,
     /// Revised; each message is told its latest revision.
     pub revisions: Vec<EventRecord>,
+    /// Cards, sent or rendered again, and the version of their thing that they show.
+    pub cards: Vec<CardRecord>,
 }
 
 impl Store {
@@ -127,6 +133,7 @@ impl Store {
         for keys in needs.unread_after.chunks(ROWS) {
             self.load_unread(transaction, keys, &mut loaded).await?;
         }
+        self.load_card_versions(transaction, &needs.cards, &mut loaded).await?;
         for keys in needs.agents.chunks(ROWS) {
             let mut params = self.params();
             let rows =
@@ -254,6 +261,7 @@ impl Store {
         for revisions in changes.revisions.chunks(ROWS) {
             self.write_revisions(transaction, revisions).await?;
         }
+        self.write_cards(transaction, &changes.cards).await?;
         for conversations in changes.conversations.chunks(ROWS) {
             let mut rows = Vec::with_capacity(conversations.len());
             for record in conversations {

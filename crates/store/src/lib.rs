@@ -29,8 +29,8 @@ pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, UserRecor
 pub use revocation::Revocation;
 pub use scope::{Scope, Side};
 pub use shop::{
-    AuditRecord, CardPlace, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, OrderQuery, OrderRecord,
-    PackageRecord, PostRecord, ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf,
-    ShopChanges, Subject, Wanted,
+    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, OrderQuery,
+    OrderRecord, PackageRecord, PostRecord, ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord,
+    Shelf, ShopChanges, Subject, Wanted,
 };
 pub use store::Store;

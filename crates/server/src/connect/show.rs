@@ -38,6 +38,11 @@ pub(super) fn message(message: &Message, mine: bool) -> String {
             };
             format!("{who}{note}: {}", safe(text))
         }
+        Content::OrderCard { card, .. }
+        | Content::LogisticsCard { card, .. }
+        | Content::ReturnRefundCard { card, .. }
+        | Content::ProductCard { card, .. }
+        | Content::CouponCard { card, .. } => format!("{who} sent a card\n{}", safe(&card.text)),
         Content::AllocatedService { assignee: Some(person) } => {
             format!("* {} has the chat now", safe(&person.name))
         }

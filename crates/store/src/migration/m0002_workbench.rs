@@ -151,6 +151,7 @@ const TABLES: &[&str] = &[
         subject_id text NOT NULL,
         conversation_id bigint NOT NULL,
         message_seq bigint NOT NULL,
+        version bigint NOT NULL,
         PRIMARY KEY (shop_id, subject_kind, subject_id, conversation_id, message_seq),
         FOREIGN KEY (conversation_id, message_seq) REFERENCES message
     ){clustered}",

@@ -88,7 +88,7 @@ pub struct ShopChanges {
     pub returns: Vec<ReturnRequestRecord>,
     /// Products. Their version is counted up here.
     pub products: Vec<ProductRecord>,
-    /// Coupons.
+    /// Coupons. Their version is counted up here.
     pub coupons: Vec<CouponRecord>,
     /// Claims, made or used.
     pub claims: Vec<ClaimRecord>,
@@ -661,7 +661,7 @@ impl Hand<'_> {
                 i64::from(coupon.claimed_count).into(),
                 i64::from(coupon.redeemed_count).into(),
                 coupon.update_time.millis().into(),
-                i64::from(coupon.version).into(),
+                (record.version + 1).into(),
                 document::write("coupon", coupon)?,
             ]);
         }

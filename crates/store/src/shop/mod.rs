@@ -1,5 +1,6 @@
 //! The shop's things: orders with their parcels and returns, products, coupons, and the cards that show them.
 
+mod cards;
 mod change;
 mod coupons;
 mod document;
@@ -13,6 +14,6 @@ pub use coupons::CouponQuery;
 pub use orders::{OrderQuery, ReturnQuery};
 pub use products::ProductQuery;
 pub use record::{
-    AuditRecord, CardPlace, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PostRecord,
-    ProductRecord, ReturnRequestRecord, Subject,
+    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord,
+    PostRecord, ProductRecord, ReturnRequestRecord, Subject,
 };

@@ -71,6 +71,8 @@ pub struct CouponRecord {
     pub client_coupon_id: Option<ClientCouponId>,
     /// Its place in lists, the newest last; 0 before it is written.
     pub coupon_no: i64,
+    /// Counts its changes, claims and uses included.
+    pub version: i64,
 }
 
 /// A buyer's claim of a coupon.
@@ -94,6 +96,19 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// As it was written.
+    pub(crate) fn read(kind: &str, id: String) -> Result<Self, crate::StoreError> {
+        let wrong = |problem: &dyn std::fmt::Display| {
+            crate::StoreError::corrupt("card", format_args!("subject: {problem}"))
+        };
+        match kind {
+            "ORDER" => OrderId::new(id).map(Self::Order).map_err(|problem| wrong(&problem)),
+            "PRODUCT" => ProductId::new(id).map(Self::Product).map_err(|problem| wrong(&problem)),
+            "COUPON" => CouponId::new(id).map(Self::Coupon).map_err(|problem| wrong(&problem)),
+            other => Err(wrong(&other)),
+        }
+    }
+
     /// As the store writes it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -122,6 +137,19 @@ pub struct CardPlace {
     pub conversation_id: ConversationId,
     /// At which place.
     pub message_seq: Seq,
+}
+
+/// A card, and the version of its thing that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardRecord {
+    /// Of which shop.
+    pub shop_id: ShopId,
+    /// What it shows.
+    pub subject: Subject,
+    /// Where it is.
+    pub place: CardPlace,
+    /// The thing's `version` when the card was rendered.
+    pub version: i64,
 }
 
 /// Cards of a thing that are to be rendered again.

@@ -211,10 +211,16 @@ async fn what_does_not_exist_is_left_out_of_what_is_loaded(backend: Backend) {
         messages: vec![(ana, seq(1)), (id(404), seq(1))],
         unread_after: vec![(id(404), Side::Shop, seq(0))],
         agents: vec![(ShopId::new("shop").unwrap(), UserId::new("ana").unwrap())],
+        cards: vec![(ana, seq(1)), (id(404), seq(1))],
     };
     let loaded = store.commit(&needs, |loaded| (Changes::default(), loaded)).await.unwrap();
     assert_eq!(loaded.conversations.into_keys().collect::<Vec<_>>(), [ana]);
-    assert!(loaded.sent.is_empty() && loaded.messages.is_empty() && loaded.agents.is_empty());
+    assert!(
+        loaded.sent.is_empty()
+            && loaded.messages.is_empty()
+            && loaded.agents.is_empty()
+            && loaded.cards.is_empty()
+    );
     assert_eq!(loaded.unread.into_values().collect::<Vec<_>>(), [0]);
     let nothing = store.commit(&Needs::default(), |_| (Changes::default(), "done")).await.unwrap();
     assert_eq!(nothing, "done", "a batch may need nothing and change nothing");

@@ -66,6 +66,7 @@ async fn ask_everything(store: &Store) {
         messages: vec![(ana, seq(1)), (id(100_001), seq(1))],
         unread_after: vec![(ana, Side::Shop, seq(380))],
         agents: vec![(agent("grace").shop_id, agent("grace").user_id)],
+        cards: vec![(ana, seq(1))],
     };
     store.commit(&needs, |_| (deskwire_store::Changes::default(), ())).await.unwrap();
     let scopes = [agent("grace"), buyer("ana")];
