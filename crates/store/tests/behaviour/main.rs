@@ -11,5 +11,6 @@ mod model;
 mod people;
 mod plans;
 mod races;
+mod shop;
 mod survival;
 mod world;

@@ -1,0 +1,415 @@
+//! The shop's things: changed in one transaction, kept exactly, found by parts of words, never by another shop.
+
+use deskwire_protocol::{
+    ShopId, Timestamp, UserId,
+    coupon::{
+        Claim, ClaimDuration, Coupon, CouponStatus, Discount, DiscountType, DisplayType, Issue, ProductScope,
+        RedemptionDuration, RedemptionType, Threshold, UsageLimits,
+    },
+    ids::{CouponId, LineItemId, OrderId, ProductId, SkuId},
+    money::Money,
+    order::{Deadlines, Editor, EditorKind, LineItem, Order, OrderStatus, Payment, SellerNote},
+    product::{Product, ProductSearchBy, ProductStatus, Sku, SkuPrice},
+};
+use deskwire_store::{
+    ClaimRecord, CouponQuery, CouponRecord, OrderQuery, OrderRecord, ProductQuery, ProductRecord,
+    ShopChanges, Store, Subject, Wanted,
+};
+use futures::future::join_all;
+
+use crate::{
+    on_each_database,
+    world::{Backend, NOW, World},
+};
+
+on_each_database! {
+    an_order_is_read_back_as_it_was_written
+    a_buyers_orders_are_listed_newest_first_by_status_and_part_of_the_id
+    a_note_keeps_all_its_versions
+    products_are_found_by_parts_of_words_whatever_case_and_accents
+    a_search_never_finds_what_another_shop_has
+    a_renamed_product_is_found_by_its_new_name_only
+    a_variant_leads_to_its_product
+    coupons_are_listed_by_what_the_time_makes_of_them
+    racing_claims_never_exceed_the_limit
+    a_change_marks_the_cards_of_nothing_that_no_message_shows
+}
+
+fn shop(name: &str) -> ShopId {
+    ShopId::new(name).unwrap()
+}
+
+fn money(minor: i64) -> Money {
+    Money::new(minor, "EUR".parse().unwrap())
+}
+
+fn order(id: &str, buyer: &str, millis: i64) -> OrderRecord {
+    let item = LineItem {
+        id: LineItemId::new("1").unwrap(),
+        product_id: ProductId::new("p").unwrap(),
+        product_name: "Schuh “Größe 43” 👟".into(),
+        sku_id: SkuId::new("s").unwrap(),
+        sku_name: None,
+        seller_sku: None,
+        sku_image: None,
+        original_price: None,
+        sale_price: money(i64::MAX / 4),
+        quantity: 1,
+    };
+    let order = serde_json::json!({
+        "id": id, "status": "UNPAID", "create_time": millis, "update_time": millis, "user_id": buyer,
+        "payment": {
+            "currency": "EUR",
+            "sub_total": { "amount": "12.50", "currency": "EUR" },
+            "shipping_fee": { "amount": "0.00", "currency": "EUR" },
+            "tax": { "amount": "0.00", "currency": "EUR" },
+            "total_amount": { "amount": "12.50", "currency": "EUR" },
+        },
+        "line_items": [],
+    });
+    let mut order: Order = serde_json::from_value(order).unwrap();
+    order.line_items = vec![item];
+    OrderRecord { order, client_order_id: None, remind_time: None, note: None, version: 0 }
+}
+
+async fn put_orders(store: &Store, shop_id: &ShopId, orders: Vec<OrderRecord>) {
+    let changes = ShopChanges { orders, ..ShopChanges::default() };
+    store.change(shop_id, &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
+}
+
+fn ids(orders: &[OrderRecord]) -> Vec<&str> {
+    orders.iter().map(|record| record.order.id.as_str()).collect()
+}
+
+async fn an_order_is_read_back_as_it_was_written(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let mut record = order("o-1", "ana", 7);
+    record.order.deadlines = Deadlines { payment_due_time: Some(NOW), ..Deadlines::default() };
+    record.order.payment = Payment { tax: money(-1), ..record.order.payment };
+    record.remind_time = Some(NOW);
+    put_orders(&store, &shop("a"), vec![record.clone()]).await;
+    let read =
+        store.orders(&shop("a"), &[record.order.id.clone(), OrderId::new("none").unwrap()]).await.unwrap();
+    record.version = 1;
+    assert_eq!(read, [record.clone()]);
+    assert_eq!(store.orders(&shop("b"), std::slice::from_ref(&record.order.id)).await.unwrap(), []);
+    let due = store.reminders_due(NOW, 10).await.unwrap();
+    assert_eq!(due, [(shop("a"), record)]);
+}
+
+async fn a_buyers_orders_are_listed_newest_first_by_status_and_part_of_the_id(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let buyer = UserId::new("ana").unwrap();
+    let mut orders: Vec<_> = (0..10).map(|n| order(&format!("ORD-{n}%_"), "ana", n / 2)).collect();
+    orders[4].order.status = OrderStatus::Delivered;
+    orders.push(order("ORD-x", "ben", 99));
+    put_orders(&store, &shop("a"), orders).await;
+    put_orders(&store, &shop("b"), vec![order("ORD-0%_", "ana", 99)]).await;
+    let list = |query: OrderQuery, limit| {
+        let (store, buyer) = (&store, &buyer);
+        async move { store.buyer_orders(&shop("a"), buyer, &query, limit).await.unwrap() }
+    };
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = list(OrderQuery { before: before.clone(), ..OrderQuery::default() }, 3).await;
+        let Some(oldest) = page.last() else { break };
+        before = Some((oldest.order.create_time, oldest.order.id.clone()));
+        seen.extend(ids(&page).into_iter().map(str::to_owned));
+    }
+    let expected: Vec<_> = (0..10).rev().map(|n| format!("ORD-{n}%_")).collect();
+    assert_eq!(seen, expected);
+    let delivered = OrderQuery { status: Some(OrderStatus::Delivered), ..OrderQuery::default() };
+    assert_eq!(ids(&list(delivered.clone(), 9).await), ["ORD-4%_"]);
+    assert_eq!(store.count_buyer_orders(&shop("a"), &buyer, &delivered).await.unwrap(), 1);
+    let part = |part: &str| OrderQuery { id_part: Some(part.into()), ..OrderQuery::default() };
+    assert_eq!(ids(&list(part("d-7%"), 9).await), ["ORD-7%_"]);
+    assert_eq!(ids(&list(part("7_"), 9).await), Vec::<&str>::new(), "an underline is no wildcard");
+    let both = OrderQuery { id_part: Some("ord-4".into()), ..delivered };
+    assert_eq!(ids(&list(both, 9).await), ["ORD-4%_"]);
+}
+
+async fn a_note_keeps_all_its_versions(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let id = OrderId::new("o-1").unwrap();
+    put_orders(&store, &shop("a"), vec![order("o-1", "ana", 7)]).await;
+    for version in 1..=3 {
+        let wanted = Wanted { orders: vec![id.clone()], ..Wanted::default() };
+        store
+            .change(&shop("a"), &wanted, NOW, |loaded| {
+                let mut record = loaded.orders[&id].clone();
+                record.note = Some(SellerNote {
+                    text: format!("note {version}"),
+                    version,
+                    editor: Editor { kind: EditorKind::Agent, id: "grace".into(), name: "Grace".into() },
+                    update_time: NOW,
+                });
+                (ShopChanges { orders: vec![record], ..ShopChanges::default() }, ())
+            })
+            .await
+            .unwrap();
+    }
+    let record = store.orders(&shop("a"), std::slice::from_ref(&id)).await.unwrap().remove(0);
+    assert_eq!(record.note.unwrap().text, "note 3");
+    let history = store.note_history(&shop("a"), &id, None, 2).await.unwrap();
+    assert_eq!(history.iter().map(|note| note.version).collect::<Vec<_>>(), [3, 2]);
+    let rest = store.note_history(&shop("a"), &id, Some(2), 2).await.unwrap();
+    assert_eq!(rest.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["note 1"]);
+    assert_eq!(store.note_history(&shop("b"), &id, None, 2).await.unwrap(), []);
+}
+
+fn product(id: &str, title: &str, seller_sku: &str, stock: u32) -> ProductRecord {
+    let sku = Sku {
+        id: SkuId::new(format!("{id}-s")).unwrap(),
+        seller_sku: Some(seller_sku.into()),
+        name: String::new(),
+        price: SkuPrice { currency: "EUR".parse().unwrap(), sale_price: money(100), original_price: None },
+        inventory: stock,
+        quantity: None,
+        status: ProductStatus::Activate,
+    };
+    let product = Product {
+        id: ProductId::new(id).unwrap(),
+        title: title.into(),
+        main_image: None,
+        description: None,
+        category: None,
+        status: ProductStatus::Activate,
+        update_time: NOW,
+        skus: vec![sku],
+        price_range: None,
+        stock: 0,
+        link: None,
+    };
+    ProductRecord { product, stock: stock.into(), product_no: 0, version: 0 }
+}
+
+async fn put_products(store: &Store, shop_id: &ShopId, products: Vec<ProductRecord>) {
+    let wanted = Wanted {
+        products: products.iter().map(|record| record.product.id.clone()).collect(),
+        ..Wanted::default()
+    };
+    let changes = ShopChanges { products, ..ShopChanges::default() };
+    store.change(shop_id, &wanted, NOW, |_| (changes, ())).await.unwrap();
+}
+
+async fn found(store: &Store, shop_id: &ShopId, text: &str, by: Option<ProductSearchBy>) -> Vec<String> {
+    let query = ProductQuery { text: Some(text.into()), by, ..ProductQuery::default() };
+    let found = store.find_products(shop_id, &query, 100).await.unwrap();
+    found.into_iter().map(|record| record.product.id.to_string()).collect()
+}
+
+async fn products_are_found_by_parts_of_words_whatever_case_and_accents(backend: Backend) {
+    use ProductSearchBy::{ProductId, SellerSku, Title};
+    let (_world, store) = World::with_store(backend).await;
+    let products = vec![
+        product("p-100", "Café Crème, 500 g", "COF-500", 3),
+        product("p-200", "Điện thoại \"Nova\" 5G", "TEL-NOVA", 0),
+        product("p-300", "กาแฟเย็น", "COF-ICE", 1),
+        product("p-400", "100% cotton_shirt", "SHIRT*1", 9),
+    ];
+    put_products(&store, &shop("a"), products).await;
+    for (text, by, expected) in [
+        ("cafe", None, vec!["p-100"]),
+        ("AFÉ crem", None, vec!["p-100"]),
+        ("crem cafe", Some(Title), vec!["p-100"]),
+        ("dien NOVA", None, vec!["p-200"]),
+        ("\"nova\"", Some(Title), vec!["p-200"]),
+        ("กาแฟ", Some(Title), vec!["p-300"]),
+        ("cof", Some(SellerSku), vec!["p-300", "p-100"]),
+        ("cof", Some(Title), vec![]),
+        ("p-", Some(ProductId), vec!["p-400", "p-300", "p-200", "p-100"]),
+        ("-200", Some(ProductId), vec!["p-200"]),
+        ("5g", None, vec!["p-200"]),
+        ("0% c", None, vec!["p-400"]),
+        ("n_s", Some(Title), vec!["p-400"]),
+        ("n%s", Some(Title), vec![]),
+        ("shirt*", None, vec!["p-400"]),
+        ("NEAR(a b) OR title:x", None, vec![]),
+        ("  ", None, vec!["p-400", "p-300", "p-200", "p-100"]),
+    ] {
+        assert_eq!(found(&store, &shop("a"), text, by).await, expected, "{text:?} by {by:?}");
+    }
+    let query = ProductQuery { text: Some("p-".into()), in_stock: Some(false), ..ProductQuery::default() };
+    let empty = store.find_products(&shop("a"), &query, 100).await.unwrap();
+    assert_eq!(empty.len(), 1);
+    let page = ProductQuery { text: Some("p-".into()), ..ProductQuery::default() };
+    let first = store.find_products(&shop("a"), &page, 2).await.unwrap();
+    let second = ProductQuery { before: Some(first[1].product_no), ..page };
+    let second = store.find_products(&shop("a"), &second, 2).await.unwrap();
+    assert_eq!(
+        second.iter().map(|record| record.product.id.as_str()).collect::<Vec<_>>(),
+        ["p-200", "p-100"]
+    );
+}
+
+async fn a_search_never_finds_what_another_shop_has(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    put_products(&store, &shop("a"), vec![product("p", "green tea", "T", 1)]).await;
+    put_products(&store, &shop("b"), vec![product("p", "green soap", "S", 1)]).await;
+    assert_eq!(found(&store, &shop("a"), "green tea", None).await, ["p"]);
+    assert_eq!(found(&store, &shop("b"), "tea", None).await, Vec::<String>::new());
+    assert_eq!(found(&store, &shop("c"), "green", None).await, Vec::<String>::new());
+    assert_eq!(found(&store, &shop("b"), "green", None).await.len(), 1);
+}
+
+async fn a_renamed_product_is_found_by_its_new_name_only(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    put_products(&store, &shop("a"), vec![product("p", "green tea", "T", 1)]).await;
+    put_products(&store, &shop("a"), vec![product("p", "black tea", "T", 1)]).await;
+    assert_eq!(found(&store, &shop("a"), "green", None).await, Vec::<String>::new());
+    assert_eq!(found(&store, &shop("a"), "black", None).await, ["p"]);
+}
+
+async fn a_variant_leads_to_its_product(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    put_products(&store, &shop("a"), vec![product("p", "green tea", "T", 5)]).await;
+    let sku = SkuId::new("p-s").unwrap();
+    let record = store.product_of_sku(&shop("a"), &sku).await.unwrap().unwrap();
+    assert_eq!((record.product.id.as_str(), record.product.skus[0].inventory), ("p", 5));
+    assert_eq!(store.product_of_sku(&shop("b"), &sku).await.unwrap(), None);
+    let wanted = Wanted { skus: vec![sku.clone()], ..Wanted::default() };
+    let loaded = store
+        .change(&shop("a"), &wanted, NOW, |loaded| (ShopChanges::default(), loaded.clone()))
+        .await
+        .unwrap();
+    assert_eq!(loaded.skus[&sku], record.product.id);
+    assert_eq!(loaded.products[&record.product.id], record);
+}
+
+fn coupon(id: &str, start: i64, end: i64, limit: Option<u32>) -> CouponRecord {
+    let coupon = Coupon {
+        id: CouponId::new(id).unwrap(),
+        title: format!("Promoção {id}"),
+        status: CouponStatus::Ongoing,
+        display_type: DisplayType::Regular,
+        discount: Discount {
+            kind: DiscountType::AmountOff,
+            reduction_amount: Some(money(500)),
+            percentage: None,
+            max_discount: None,
+        },
+        threshold: Threshold::default(),
+        product_scope: ProductScope::FullShop,
+        product_ids: vec![],
+        claim_duration: ClaimDuration {
+            start_time: Timestamp::from_millis(start),
+            end_time: Timestamp::from_millis(end),
+        },
+        redemption_duration: RedemptionDuration {
+            kind: RedemptionType::Relative,
+            start_time: None,
+            end_time: None,
+            relative_days: Some(3),
+        },
+        usage_limits: UsageLimits {
+            total_claim_limit: limit,
+            single_buyer_claim_limit: 1,
+            redemption_limit: None,
+        },
+        issue: None,
+        claimed_count: 0,
+        redeemed_count: 0,
+        remaining: None,
+        create_time: NOW,
+        update_time: NOW,
+        version: 1,
+        link: None,
+    };
+    CouponRecord { coupon, deactivated: false, client_coupon_id: None, coupon_no: 0, version: 0 }
+}
+
+async fn coupons_are_listed_by_what_the_time_makes_of_them(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let mut ended = coupon("ended", 0, 100, None);
+    ended.deactivated = true;
+    let mut personal = coupon("personal", 0, 100, None);
+    personal.coupon.display_type = DisplayType::Chat;
+    personal.coupon.issue =
+        Some(Issue { buyer_id: UserId::new("ana").unwrap(), reason: "late".into(), order_id: None });
+    let coupons = vec![
+        coupon("past", 0, 10, None),
+        coupon("now", 10, 100, None),
+        coupon("future", 50, 100, None),
+        ended,
+        personal,
+    ];
+    let changes = ShopChanges { coupons, ..ShopChanges::default() };
+    store.change(&shop("a"), &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
+    let list = |query: CouponQuery| {
+        let store = &store;
+        async move {
+            let found = store.find_coupons(&shop("a"), &query, 10).await.unwrap();
+            found.into_iter().map(|record| record.coupon.id.to_string()).collect::<Vec<_>>()
+        }
+    };
+    let at = |status, millis| CouponQuery {
+        status: Some(status),
+        now: Timestamp::from_millis(millis),
+        ..CouponQuery::default()
+    };
+    assert_eq!(list(at(CouponStatus::Ongoing, 10)).await, ["personal", "now"]);
+    assert_eq!(list(at(CouponStatus::Ongoing, 50)).await, ["personal", "future", "now"]);
+    assert_eq!(list(at(CouponStatus::Expired, 10)).await, ["past"]);
+    assert_eq!(list(at(CouponStatus::NotStart, 0)).await, ["future", "now"]);
+    assert_eq!(list(at(CouponStatus::Deactivated, 0)).await, ["ended"]);
+    let of_ben = CouponQuery { buyer_id: Some(UserId::new("ben").unwrap()), ..at(CouponStatus::Ongoing, 10) };
+    assert_eq!(list(of_ben).await, ["now"]);
+    let chat = CouponQuery { display_type: Some(DisplayType::Chat), ..at(CouponStatus::Ongoing, 10) };
+    assert_eq!(list(chat).await, ["personal"]);
+    let named = CouponQuery { text: Some("PROMOCAO past".into()), ..CouponQuery::default() };
+    assert_eq!(list(named).await, ["past"]);
+}
+
+async fn racing_claims_never_exceed_the_limit(backend: Backend) {
+    let (world, store) = World::with_store(backend).await;
+    let other = world.open().await;
+    let changes = ShopChanges { coupons: vec![coupon("c", 0, 100, Some(10))], ..ShopChanges::default() };
+    store.change(&shop("a"), &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
+    let id = CouponId::new("c").unwrap();
+    let claims = (0..64).map(|n| {
+        let (id, node) = (id.clone(), if n % 2 == 0 { &store } else { &other });
+        async move {
+            let buyer_id = UserId::new(format!("buyer {n}")).unwrap();
+            let wanted = Wanted { claims: vec![(id.clone(), buyer_id.clone())], ..Wanted::default() };
+            node.change(&shop("a"), &wanted, NOW, |loaded| {
+                let mut record = loaded.coupons[&id].clone();
+                if record.coupon.claimed_count >= 10 {
+                    return (ShopChanges::default(), false);
+                }
+                record.coupon.claimed_count += 1;
+                let claim = Claim {
+                    coupon_id: id,
+                    number: 1,
+                    claim_time: NOW,
+                    start_time: NOW,
+                    end_time: NOW,
+                    order_id: None,
+                };
+                let claims = vec![ClaimRecord { buyer_id, claim }];
+                (ShopChanges { coupons: vec![record], claims, ..ShopChanges::default() }, true)
+            })
+            .await
+            .unwrap()
+        }
+    });
+    let got = join_all(claims).await.into_iter().filter(|got| *got).count();
+    assert_eq!(got, 10);
+    let record = store.coupons(&shop("a"), std::slice::from_ref(&id)).await.unwrap().remove(0);
+    assert_eq!((record.coupon.claimed_count, record.version), (10, 11));
+    let rows = world.raw().await.number("SELECT count(*) FROM coupon_claim").await;
+    assert_eq!(rows, 10);
+    let first = UserId::new("buyer 0").unwrap();
+    let mine = store.claims_of(&shop("a"), &first, std::slice::from_ref(&id)).await.unwrap();
+    let listed = store.buyer_claims(&shop("a"), &first, None, 10).await.unwrap();
+    assert_eq!(mine, listed);
+}
+
+async fn a_change_marks_the_cards_of_nothing_that_no_message_shows(backend: Backend) {
+    let (world, store) = World::with_store(backend).await;
+    put_orders(&store, &shop("a"), vec![order("o-1", "ana", 7)]).await;
+    assert_eq!(store.card_refreshes(NOW, 10).await.unwrap(), []);
+    let subject = Subject::Order(OrderId::new("o-1").unwrap());
+    assert_eq!(store.cards_of(&shop("a"), &subject, None, 10).await.unwrap(), []);
+    assert_eq!(world.raw().await.number("SELECT count(*) FROM card_refresh").await, 0);
+}
