@@ -5,9 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    card::ThingKind,
     conversation::Conversation,
-    ids::{ConversationId, Seq, Timestamp},
+    ids::{ConversationId, OrderId, Seq, Timestamp, UserId},
     message::{Message, ParticipantRole, Sender},
+    order::Reminder,
 };
 
 /// An event's name on the wire.
@@ -31,6 +33,15 @@ pub enum EventName {
     /// [`PresenceEvent`].
     #[serde(rename = "presence")]
     Presence,
+    /// [`WorkbenchOrders`](crate::order::WorkbenchOrders).
+    #[serde(rename = "workbench.orders")]
+    WorkbenchOrders,
+    /// [`WorkbenchChanged`].
+    #[serde(rename = "workbench.changed")]
+    WorkbenchChanged,
+    /// [`DeadlineNear`].
+    #[serde(rename = "deadline.near")]
+    DeadlineNear,
     /// [`SessionExpiring`].
     #[serde(rename = "session.expiring")]
     SessionExpiring,
@@ -44,13 +55,16 @@ pub enum EventName {
 
 impl EventName {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::MessageCreated,
         Self::MessageRevised,
         Self::ConversationUpdated,
         Self::ReadUpdated,
         Self::Typing,
         Self::Presence,
+        Self::WorkbenchOrders,
+        Self::WorkbenchChanged,
+        Self::DeadlineNear,
         Self::SessionExpiring,
         Self::SessionDraining,
         Self::SessionResync,
@@ -66,6 +80,9 @@ impl EventName {
             Self::ReadUpdated => "read.updated",
             Self::Typing => "typing",
             Self::Presence => "presence",
+            Self::WorkbenchOrders => "workbench.orders",
+            Self::WorkbenchChanged => "workbench.changed",
+            Self::DeadlineNear => "deadline.near",
             Self::SessionExpiring => "session.expiring",
             Self::SessionDraining => "session.draining",
             Self::SessionResync => "session.resync",
@@ -129,9 +146,38 @@ pub struct PresenceEvent {
     /// A buyer, or an agent.
     pub role: ParticipantRole,
     /// Who.
-    pub user_id: crate::ids::UserId,
+    pub user_id: UserId,
     /// There, or gone.
     pub online: bool,
+}
+
+/// `workbench.changed`: something that an open workbench shows has changed; read it again. Agents are told of what
+/// belongs to a buyer while they are attached to that buyer's conversation, and of the shop's products and coupons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkbenchChanged {
+    /// What.
+    pub kind: ThingKind,
+    /// Which; of a note, its order's.
+    pub id: String,
+    /// Of a note, a parcel or a return: the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+    /// Whose, where it belongs to a buyer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_id: Option<UserId>,
+    /// When it changed.
+    pub update_time: Timestamp,
+}
+
+/// `deadline.near`: a deadline of an order comes near; told once, to agents attached to the buyer's conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadlineNear {
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Whose.
+    pub buyer_id: UserId,
+    /// Which deadline, when, and what happens then.
+    pub reminder: Reminder,
 }
 
 /// `session.expiring`: the token runs out soon; call `session.refresh`.

@@ -8,10 +8,11 @@ use std::{fmt::Write as _, path::PathBuf};
 use deskwire_protocol::{
     Codec, ErrorObject, ErrorType, Inbound, Method, MethodName, RequestId,
     event::{
-        ConversationUpdated, EventName, PresenceEvent, ReadUpdated, SequencedEvent, SessionDraining,
-        SessionExpiring, SessionResync, TypingEvent,
+        ConversationUpdated, DeadlineNear, EventName, PresenceEvent, ReadUpdated, SequencedEvent,
+        SessionDraining, SessionExpiring, SessionResync, TypingEvent, WorkbenchChanged,
     },
     method,
+    order::WorkbenchOrders,
     spec::{asyncapi, example, openrpc, push_examples},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -115,6 +116,9 @@ fn every_event_round_trips_in_both_codecs() {
             EventName::ReadUpdated => round_trip::<ReadUpdated>(&params, name.as_str()),
             EventName::Typing => round_trip::<TypingEvent>(&params, name.as_str()),
             EventName::Presence => round_trip::<PresenceEvent>(&params, name.as_str()),
+            EventName::WorkbenchOrders => round_trip::<WorkbenchOrders>(&params, name.as_str()),
+            EventName::WorkbenchChanged => round_trip::<WorkbenchChanged>(&params, name.as_str()),
+            EventName::DeadlineNear => round_trip::<DeadlineNear>(&params, name.as_str()),
             EventName::SessionExpiring => round_trip::<SessionExpiring>(&params, name.as_str()),
             EventName::SessionDraining => round_trip::<SessionDraining>(&params, name.as_str()),
             EventName::SessionResync => round_trip::<SessionResync>(&params, name.as_str()),

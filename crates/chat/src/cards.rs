@@ -10,8 +10,9 @@ use deskwire_store::{CardPlace, Scope};
 
 use crate::{
     Chat, ChatError,
+    bus::{Notice, Topic, Workbench},
     rules::{Action, Command, Outcome, Shows},
-    session::{await_answer, unexpected},
+    session::{await_answer, publish, unexpected},
 };
 
 /// A card to be sent.
@@ -74,6 +75,13 @@ impl Chat {
                 other => Err(unexpected(&other)),
             }
         }
+    }
+
+    /// Tells the workbenches of a shop's agents. Safe to lose: they read again when they attach again.
+    pub async fn tell_workbenches(&self, shop_id: &ShopId, notices: Vec<Workbench>) {
+        let topic = Topic::Shop(shop_id.clone());
+        let notices = notices.into_iter().map(|notice| (topic.clone(), Notice::Workbench(notice))).collect();
+        publish(&self.inner, notices).await;
     }
 
     /// Notes on a card what the buyer did; the same again is what it was the first time.

@@ -18,7 +18,7 @@ use deskwire_protocol::{
         Empty, Entry, HistoryParams, HistoryResult, ListParams, ListResult, NoteParams, OpenParams,
         ReadParams, ReadResult, SyncParams, SyncResult, TagParams, TakeParams, TransferParams, TypingParams,
     },
-    event::PresenceEvent,
+    event::{EventName, PresenceEvent},
     message::{RecallParams, Recalled, SendParams, Sent},
     session::SessionUser,
     text::{TAG_CHARS, TEXT_CHARS, check_text},
@@ -120,6 +120,14 @@ impl Session {
     #[must_use]
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.listener.outbox
+    }
+
+    /// Tells this session something that is safe to lose.
+    pub fn tell<T: serde::Serialize>(&self, name: EventName, event: &T) {
+        match self.outbox().codec().encode_push(name.as_str(), event) {
+            Ok(frame) => self.outbox().push_lossy(frame),
+            Err(error) => tracing::error!(%error, event = name.as_str(), "could not encode a push"),
+        }
     }
 
     /// The socket is gone. Dropping the session does the same.
@@ -656,7 +664,7 @@ impl Drop for Session {
 }
 
 /// Hands over what is safe to lose.
-async fn publish(chat: &Inner, notices: Vec<(Topic, Notice)>) {
+pub(crate) async fn publish(chat: &Inner, notices: Vec<(Topic, Notice)>) {
     match tokio::time::timeout(chat.config.publish_timeout, chat.bus.publish(notices)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a passing notice was lost"),

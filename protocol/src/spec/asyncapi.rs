@@ -7,9 +7,10 @@ use super::{DESCRIPTION, push_examples, settings};
 use crate::{
     CloseCode,
     event::{
-        ConversationUpdated, EventName, PresenceEvent, ReadUpdated, SequencedEvent, SessionDraining,
-        SessionExpiring, SessionResync, TypingEvent,
+        ConversationUpdated, DeadlineNear, EventName, PresenceEvent, ReadUpdated, SequencedEvent,
+        SessionDraining, SessionExpiring, SessionResync, TypingEvent, WorkbenchChanged,
     },
+    order::WorkbenchOrders,
 };
 
 /// The `AsyncAPI` document.
@@ -79,6 +80,9 @@ fn params(name: EventName, generator: &mut SchemaGenerator) -> Value {
         EventName::ReadUpdated => of::<ReadUpdated>(generator),
         EventName::Typing => of::<TypingEvent>(generator),
         EventName::Presence => of::<PresenceEvent>(generator),
+        EventName::WorkbenchOrders => of::<WorkbenchOrders>(generator),
+        EventName::WorkbenchChanged => of::<WorkbenchChanged>(generator),
+        EventName::DeadlineNear => of::<DeadlineNear>(generator),
         EventName::SessionExpiring => of::<SessionExpiring>(generator),
         EventName::SessionDraining => of::<SessionDraining>(generator),
         EventName::SessionResync => of::<SessionResync>(generator),

@@ -72,6 +72,31 @@ fn presence() -> Value {
     json!({ "role": "BUYER", "user_id": "b-1", "online": true })
 }
 
+fn order() -> Value {
+    let money = |amount: &str| json!({ "amount": amount, "currency": "EUR" });
+    json!({
+        "id": "o-1",
+        "status": "AWAITING_SHIPMENT",
+        "create_time": 1_763_990_000_000_i64,
+        "update_time": 1_763_990_000_000_i64,
+        "user_id": "b-1",
+        "is_cod": false,
+        "payment": {
+            "currency": "EUR", "sub_total": money("25.00"), "shipping_fee": money("3.50"), "tax": money("0.00"),
+            "total_amount": money("28.50"),
+        },
+        "line_items": [{
+            "id": "1", "product_id": "p-1", "product_name": "Linen shirt", "sku_id": "p-1-m", "sku_name": "M",
+            "sale_price": money("12.50"), "quantity": 2,
+        }],
+        "deadlines": { "shipping_due_time": 1_764_080_000_000_i64 },
+        "seller_note": {
+            "text": "Gift wrap.", "version": 1, "update_time": 1_763_995_000_000_i64,
+            "editor": { "kind": "AGENT", "id": "a-1", "name": "Grace" },
+        },
+    })
+}
+
 /// An example of a call.
 #[must_use]
 pub fn example(name: MethodName) -> Example {
@@ -186,6 +211,21 @@ pub fn push_examples() -> Vec<(EventName, Value)> {
                     "conversation_id": CONVERSATION, "sender": buyer(), "typing": true, "expires_in_ms": 6_000,
                 }),
                 EventName::Presence => presence(),
+                EventName::WorkbenchOrders => json!({
+                    "conversation_id": CONVERSATION, "buyer_id": "b-1", "message_id": format!("{CONVERSATION}-17"),
+                    "orders": [order()], "next_page_token": "",
+                }),
+                EventName::WorkbenchChanged => json!({
+                    "kind": "PACKAGE", "id": "pk-1", "order_id": "o-1", "buyer_id": "b-1",
+                    "update_time": 1_764_000_000_200_i64,
+                }),
+                EventName::DeadlineNear => json!({
+                    "order_id": "o-1", "buyer_id": "b-1",
+                    "reminder": {
+                        "kind": "SHIPPING_DUE", "due_time": 1_764_080_000_000_i64,
+                        "consequence": "SHIPPING_OVERDUE", "overdue": false,
+                    },
+                }),
                 EventName::SessionExpiring => json!({ "expire_time": 1_764_003_600_000_i64 }),
                 EventName::SessionDraining => json!({ "reconnect_after_ms": 1_250 }),
                 EventName::SessionResync => json!({}),

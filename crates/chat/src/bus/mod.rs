@@ -5,7 +5,11 @@ mod in_process;
 
 use std::sync::Arc;
 
-use deskwire_protocol::{ConversationId, Sender, Seq, ShopId, Timestamp, UserId};
+use deskwire_protocol::{
+    ConversationId, Sender, Seq, ShopId, Timestamp, UserId,
+    event::{DeadlineNear, WorkbenchChanged},
+    order::WorkbenchOrders,
+};
 use futures::future::BoxFuture;
 
 pub use crate::event::Event;
@@ -33,6 +37,20 @@ pub enum Notice {
     Typing(Typing),
     /// Someone came or left.
     Presence(Presence),
+    /// Something for the workbenches of the shop's agents.
+    Workbench(Workbench),
+}
+
+/// Something for the workbenches of the shop's agents. What belongs to a buyer is told to those who are attached to
+/// that buyer's conversation, what belongs to the shop to all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Workbench {
+    /// Something that they show has changed.
+    Changed(WorkbenchChanged),
+    /// A deadline of an order comes near.
+    DeadlineNear(DeadlineNear),
+    /// A buyer's message names orders.
+    Orders(Box<WorkbenchOrders>),
 }
 
 /// A conversation changed.

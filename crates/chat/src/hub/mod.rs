@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ChatConfig,
-    bus::{Bus, Changed, Notice, Receiver, Topic},
+    bus::{Bus, Changed, Notice, Receiver, Topic, Workbench},
     session::Listener,
     summary::Dirty,
     topics::Topics,
@@ -212,6 +212,50 @@ impl Hub {
         }
     }
 
+    /// Tells agents what their workbench should know.
+    fn tell_workbench(&self, topic: &Topic, notice: &Workbench) {
+        let Topic::Shop(shop_id) = topic else { return };
+        match notice {
+            Workbench::Changed(changed) => {
+                if let Some(buyer_id) = &changed.buyer_id {
+                    self.tell_watchers(shop_id, buyer_id, EventName::WorkbenchChanged, changed);
+                } else {
+                    self.tell_all(topic, EventName::WorkbenchChanged, changed);
+                }
+            }
+            Workbench::DeadlineNear(near) => {
+                self.tell_watchers(shop_id, &near.buyer_id, EventName::DeadlineNear, near);
+            }
+            Workbench::Orders(orders) => {
+                self.tell_watchers(shop_id, &orders.buyer_id, EventName::WorkbenchOrders, orders);
+            }
+        }
+    }
+
+    /// Tells every local session of this topic something that is safe to lose.
+    fn tell_all<T: serde::Serialize>(&self, topic: &Topic, name: EventName, event: &T) {
+        let mut frames = crate::summary::Frames::default();
+        for listener in self.listeners(topic).iter() {
+            if let Some(frame) = frames.push(listener.outbox.codec(), name, event) {
+                listener.outbox.push_lossy(frame);
+            }
+        }
+    }
+
+    /// Tells the agents who are attached to this buyer's conversation.
+    fn tell_watchers<T: serde::Serialize>(
+        &self,
+        shop_id: &ShopId,
+        buyer_id: &UserId,
+        name: EventName,
+        event: &T,
+    ) {
+        let watched = self.watched_buyers.get(&(shop_id.clone(), buyer_id.clone())).map(|id| *id);
+        if let Some(conversation_id) = watched {
+            self.tell(conversation_id, Side::Shop, name, event, |_| false);
+        }
+    }
+
     fn changed(&self, topic: &Topic, changed: &Changed) {
         let wanted = self
             .listeners(topic)
@@ -275,6 +319,7 @@ impl Receiver for Hub {
                     hub.tell(conversation_id, side, EventName::Presence, &event, |_| false);
                 }
             }
+            Notice::Workbench(notice) => hub.tell_workbench(topic, &notice),
         }
     }
 

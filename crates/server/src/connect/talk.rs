@@ -13,10 +13,11 @@ use deskwire_protocol::{
         ReadParams, TakeParams,
     },
     event::{
-        ConversationUpdated, EventName, PresenceEvent, ReadUpdated, SequencedEvent, SessionDraining,
-        TypingEvent,
+        ConversationUpdated, DeadlineNear, EventName, PresenceEvent, ReadUpdated, SequencedEvent,
+        SessionDraining, TypingEvent,
     },
     message::{RecallParams, SendContent, SendParams, Sent},
+    order::WorkbenchOrders,
     session::{Client, RefreshParams, StartParams, StartResult},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -597,6 +598,14 @@ impl Talk {
                 }
             }
             EventName::Presence => self.presence(&read::<PresenceEvent>(params)?),
+            EventName::WorkbenchOrders => self.orders(&read(params)?),
+            EventName::DeadlineNear => {
+                let event: DeadlineNear = read(params)?;
+                let order_id = show::safe(event.order_id.as_str());
+                self.lines.push(format!("* a deadline of order {order_id} comes near"));
+            }
+            // The terminal shows nothing that could be stale.
+            EventName::WorkbenchChanged => {}
             EventName::SessionExpiring => self.expiring = true,
             EventName::SessionDraining => {
                 let event: SessionDraining = read(params)?;
@@ -635,6 +644,20 @@ impl Talk {
     }
 
     /// The other side has read: said once for each new message of this side, not for every mark.
+    fn orders(&mut self, event: &WorkbenchOrders) {
+        let Some(index) = self.find(event.conversation_id) else { return };
+        for order in &event.orders {
+            let status = serde_json::to_value(order.status).unwrap_or_default();
+            let status = status.as_str().unwrap_or_default();
+            let line = format!(
+                "* order {}: {status}, {}",
+                show::safe(order.id.as_str()),
+                order.payment.total_amount
+            );
+            self.say(index, &line);
+        }
+    }
+
     fn others_read(&mut self, event: &ReadUpdated) {
         let Some(index) = self.find(event.conversation_id) else { return };
         let by_buyer = event.reader.role == ParticipantRole::Buyer;
