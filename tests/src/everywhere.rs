@@ -2,13 +2,16 @@
 
 /// Makes four tests of each claim: both codecs on both databases.
 ///
-/// ```ignore
+/// ```
+/// use deskwire_tests::{Server, Setting, everywhere};
+///
 /// everywhere! {
 ///     async fn a_message_reaches_the_agent(setting: Setting) {
 ///         let server = Server::start(setting).await;
 ///         // …
 ///     }
 /// }
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! everywhere {
