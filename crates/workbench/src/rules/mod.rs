@@ -4,6 +4,7 @@
 pub(crate) mod amounts;
 pub(crate) mod coupons;
 pub(crate) mod fields;
+pub(crate) mod lapse;
 pub(crate) mod logistics;
 pub(crate) mod notes;
 pub(crate) mod orders;

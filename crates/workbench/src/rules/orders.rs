@@ -54,10 +54,12 @@ fn check_status(stored: OrderStatus, next: OrderStatus) -> Result<(), WorkbenchE
     if stored.may_become(next) {
         return Ok(());
     }
-    let problem = match (stored, next) {
-        (OrderStatus::Cancelled, _) => "must stay CANCELLED",
-        (_, OrderStatus::Cancelled) => "must not become CANCELLED: the order has been shipped",
-        _ => "must not go back to an earlier status",
+    let problem = if stored == OrderStatus::Cancelled {
+        "must stay CANCELLED"
+    } else if next == OrderStatus::Cancelled {
+        "must not become CANCELLED: the order has been shipped"
+    } else {
+        "must not go back to an earlier status"
     };
     Err(WorkbenchError::invalid("status", problem))
 }

@@ -27,7 +27,7 @@ const BUYER_MESSAGE_CHARS: usize = 500;
 
 /// What was loaded to decide an order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shelf<'a> {
+pub(crate) struct Wares<'a> {
     /// The product that the variant is of.
     pub(crate) product: &'a Product,
     /// The coupon that the buyer names, where there is one, and all that this buyer has of it.
@@ -58,7 +58,7 @@ pub(crate) struct Placed {
 pub(crate) fn place(
     params: &OrderPlaceParams,
     buyer_id: &UserId,
-    shelf: Shelf<'_>,
+    wares: Wares<'_>,
     new: NewOrder,
     now: Timestamp,
 ) -> Result<Placed, WorkbenchError> {
@@ -67,19 +67,19 @@ pub(crate) fn place(
     if let Some(address) = &params.recipient_address {
         check_address(address)?;
     }
-    let sku = sku(params, shelf.product)?;
-    let product = take(params, shelf.product, sku)?;
+    let sku = sku(params, wares.product)?;
+    let product = take(params, wares.product, sku)?;
     let price = amounts::times("quantity", sku.price.sale_price, params.quantity)?;
-    let redeemed = match (&params.coupon_id, shelf.coupon) {
+    let redeemed = match (&params.coupon_id, wares.coupon) {
         (None, _) => None,
         (Some(coupon_id), Some((coupon, claims))) if coupon.id == *coupon_id => {
-            Some(redeem(coupon, claims, &new.order_id, &shelf.product.id, price, now)?)
+            Some(redeem(coupon, claims, &new.order_id, &wares.product.id, price, now)?)
         }
         // A coupon that no one has claimed, another's, or none at all: which of them is not told.
         (Some(_), Some(_) | None) => return Err(WorkbenchError::invalid("coupon_id", "was not claimed")),
     };
     let discount = redeemed.as_ref().map(|redeemed| redeemed.discount);
-    let order = order(params, buyer_id, shelf.product, sku, payment(price, discount)?, new, now);
+    let order = order(params, buyer_id, wares.product, sku, payment(price, discount)?, new, now);
     let redeemed = redeemed.map(|Redeemed { coupon, claim, discount: _ }| (coupon, claim));
     Ok(Placed { order, product, redeemed })
 }
@@ -226,7 +226,7 @@ mod tests {
             line_item_id: LineItemId::new("1").unwrap(),
             payment_window: DAY,
         };
-        place(params, &buyer("b-1"), Shelf { product, coupon }, new, NOW)
+        place(params, &buyer("b-1"), Wares { product, coupon }, new, NOW)
     }
 
     fn claimed(coupon: &Coupon) -> Claim {

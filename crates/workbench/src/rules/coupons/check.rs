@@ -1,6 +1,7 @@
 //! Whether a coupon holds together: a discount of one kind, one currency, times in order, limits that can be kept.
 
 use deskwire_protocol::{
+    Timestamp,
     coupon::{
         Coupon, Discount, DiscountType, DisplayType, ProductScope, RedemptionDuration, RedemptionType,
         TITLE_CHARS, Threshold, ThresholdType, UsageLimits,
@@ -23,7 +24,7 @@ const CLAIMS_OF_ONE: u32 = 100;
 const RELATIVE_DAYS: u32 = 3_650;
 
 /// The longest reason of a personalized coupon, in characters.
-pub(crate) const REASON_CHARS: usize = 500;
+pub(super) const REASON_CHARS: usize = 500;
 
 /// Whether a coupon holds together by itself.
 pub(super) fn check(coupon: &Coupon) -> Result<(), WorkbenchError> {
@@ -35,6 +36,14 @@ pub(super) fn check(coupon: &Coupon) -> Result<(), WorkbenchError> {
     check_times(coupon)?;
     check_limits(&coupon.usage_limits)?;
     check_issue(coupon)
+}
+
+/// A coupon that agents make or change is not over yet.
+pub(super) fn check_end(coupon: &Coupon, now: Timestamp) -> Result<(), WorkbenchError> {
+    if coupon.claim_duration.end_time <= now {
+        return Err(WorkbenchError::invalid("claim_duration.end_time", "must be ahead"));
+    }
+    Ok(())
 }
 
 /// The first amount tells in which currency all must be.

@@ -5,6 +5,7 @@
 mod change;
 mod check;
 mod claim;
+mod make;
 mod redeem;
 
 use deskwire_protocol::{
@@ -12,9 +13,10 @@ use deskwire_protocol::{
     coupon::{Coupon, CouponStatus},
 };
 
-pub(crate) use change::{create, deactivate, duplicate, issue, update, upsert};
+pub(crate) use change::{deactivate, update, upsert};
 pub(crate) use claim::{Claimed, claim, sendable};
-pub(crate) use redeem::{Redeemed, redeem};
+pub(crate) use make::{create, duplicate, issue};
+pub(crate) use redeem::{Redeemed, give_back, redeem};
 
 /// Whether it can be claimed at a time: from the start of `claim_duration` to before its end.
 pub(crate) fn status_at(coupon: &Coupon, now: Timestamp) -> CouponStatus {

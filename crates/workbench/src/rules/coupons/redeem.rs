@@ -70,6 +70,13 @@ pub(crate) fn redeem(
     })
 }
 
+/// Takes a use back, as when the order was not paid: the claim can be used again while its time lasts.
+pub(crate) fn give_back(coupon: &Coupon, claim: &Claim) -> (Coupon, Claim) {
+    let uses = u32::from(claim.order_id.is_some());
+    let redeemed_count = coupon.redeemed_count.saturating_sub(uses);
+    (Coupon { redeemed_count, ..coupon.clone() }, Claim { order_id: None, ..claim.clone() })
+}
+
 /// An unused claim that can be used now.
 fn usable(claims: &[Claim], now: Timestamp) -> Result<&Claim, WorkbenchError> {
     let unused = || claims.iter().filter(|claim| claim.order_id.is_none());
