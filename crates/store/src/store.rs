@@ -12,7 +12,11 @@ use sea_orm::{
 };
 use sea_orm_migration::{Migration, MigratorTrait, SchemaManager};
 
-use crate::{StoreConfig, StoreError, migration::Migrator, sql::Params};
+use crate::{
+    StoreConfig, StoreError,
+    migration::Migrator,
+    sql::{Params, ROWS},
+};
 
 /// What nodes that migrate at once wait for each other by: "deskwire" as a number.
 const MIGRATION_LOCK: i64 = 0x6465_736b_7769_7265;
@@ -24,6 +28,11 @@ const BY_KEY: &str =
 
 /// A connection used within this time is taken to be alive; asking it each time costs every query a round trip.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
+/// Pages of `SQLite` kept by the connection that writes: those of a batch into as many conversations, and their indexes.
+const WRITER_CACHE_KIB: u32 = 4 * 1024;
+/// And by each that reads; the kernel keeps the file for all of them.
+const READER_CACHE_KIB: u32 = 256;
 
 /// A cheap handle to the store.
 #[derive(Clone)]
@@ -41,8 +50,8 @@ impl Store {
     /// Connects. The schema is not touched: call [`Store::migrate`].
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         if config.url.starts_with("sqlite:") {
-            let writing = Database::connect(sqlite(config, 1)).await?;
-            let reading = Database::connect(sqlite(config, config.connections)).await?;
+            let writing = Database::connect(sqlite(config, 1, WRITER_CACHE_KIB)).await?;
+            let reading = Database::connect(sqlite(config, config.connections, READER_CACHE_KIB)).await?;
             Ok(Self { inner: Arc::new(Inner { writing, reading }) })
         } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let mut options = usual(config, config.connections);
@@ -176,7 +185,7 @@ fn usual(config: &StoreConfig, connections: u32) -> ConnectOptions {
     options
 }
 
-fn sqlite(config: &StoreConfig, connections: u32) -> ConnectOptions {
+fn sqlite(config: &StoreConfig, connections: u32, cache_kib: u32) -> ConnectOptions {
     let busy = config.busy_timeout;
     let mut options = usual(config, connections);
     options.map_sqlx_sqlite_opts(move |options| {
@@ -189,6 +198,10 @@ fn sqlite(config: &StoreConfig, connections: u32) -> ConnectOptions {
             // The log is moved into the file by `checkpoint`, off the write path; this is the bound should nobody call it.
             .pragma("wal_autocheckpoint", "32768")
             .pragma("journal_size_limit", "67108864")
+            .pragma("cache_size", format!("-{cache_kib}"))
+            // Undoing one statement of a batch needs its pages as they were; by default they go to a temporary file.
+            .pragma("temp_store", "MEMORY")
+            .row_buffer_size(ROWS)
             .statement_cache_capacity(256)
     });
     // A full disk ends a transaction by itself. sqlx then fails to roll it back and counts it as open: the next ones would be
