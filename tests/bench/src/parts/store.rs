@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     Options,
     figures::{Outcome, Table, latencies, median, micros, millis, note, shown},
+    process::CpuTime,
 };
 
 /// Messages of one commit, each into a conversation of its own.
@@ -24,6 +25,8 @@ const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 struct Round {
     rows_a_second: f64,
+    /// On all threads, for each message: what stays the same on a busy machine.
+    cpu_micros: f64,
     commits: Histogram<u64>,
 }
 
@@ -43,18 +46,27 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Outcome> {
             format!("{batch}"),
             shown(rate(rounds)),
             shown(rate(rounds) / *batch as f64),
+            shown(median(rounds.iter().map(|round| round.cpu_micros))),
             quantile(0.5),
             quantile(0.99),
         ]
     });
     let table = Table {
         title: "Store alone, SQLite, synchronous=FULL".into(),
-        columns: &["messages a commit", "messages/s", "commits/s", "commit p50 ms", "p99 ms"],
+        columns: &[
+            "messages a commit",
+            "messages/s",
+            "commits/s",
+            "cpu us/message",
+            "commit p50 ms",
+            "p99 ms",
+        ],
         rows: rows.collect(),
     };
     let raw = BATCHES.iter().zip(&rounds).map(|(batch, rounds)| {
         let rates: Vec<f64> = rounds.iter().map(|round| round.rows_a_second).collect();
-        json!({ "batch": batch, "messages_per_second": rates })
+        let cpu: Vec<f64> = rounds.iter().map(|round| round.cpu_micros).collect();
+        json!({ "batch": batch, "messages_per_second": rates, "cpu_micros_per_message": cpu })
     });
     let raw = raw.collect();
     Ok(Outcome { tables: vec![table], aims: Vec::new(), raw })
@@ -88,7 +100,7 @@ impl Bench {
     async fn run(&self, span: Duration) -> anyhow::Result<Round> {
         let mut commits = latencies();
         let mut messages = 0;
-        let begin = Instant::now();
+        let (begin, cpu) = (Instant::now(), CpuTime::of("self")?);
         let mut number = 0_u64;
         while begin.elapsed() < span {
             let started = Instant::now();
@@ -100,7 +112,12 @@ impl Bench {
             note(&mut commits, started.elapsed());
             messages += self.scopes.len();
         }
-        Ok(Round { rows_a_second: messages as f64 / begin.elapsed().as_secs_f64(), commits })
+        let messages = messages as f64;
+        Ok(Round {
+            rows_a_second: messages / begin.elapsed().as_secs_f64(),
+            cpu_micros: CpuTime::of("self")?.since(cpu).micros_each(messages),
+            commits,
+        })
     }
 
     fn sends(&self, number: u64) -> anyhow::Result<Vec<SendKey>> {
