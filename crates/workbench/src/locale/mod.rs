@@ -1,1 +1,12 @@
-//! Words, money, dates and plurals in the languages of buyers.
+//! Words, money, dates and plurals in the languages of buyers. Words are Fluent messages, everything else is formatted
+//! by ICU4X; nothing here reads a clock or the machine's own settings.
+
+mod money;
+mod negotiate;
+mod speech;
+mod words;
+mod zone;
+
+pub(crate) use negotiate::Locale;
+pub(crate) use speech::{LocaleError, Speech, Speeches, isolated};
+pub(crate) use zone::{Zone, ZoneError};

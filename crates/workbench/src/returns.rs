@@ -1,0 +1,253 @@
+//! Returns and refunds: what can be returned, what is asked for, and the shop's answer.
+
+use deskwire_protocol::{
+    ClientMessageId, ShopId,
+    card::{CardKind, ThingKind},
+    ids::{OrderId, ReturnId},
+    order::{Editor, EditorKind, OrderParams},
+    returns::{
+        BuyerReturnsListParams, EligibilityResult, Return, ReturnAnswerParams, ReturnParams, ReturnResult,
+        ReturnSubmitParams, ReturnsListParams, ReturnsListResult, SellerAction,
+    },
+};
+use deskwire_store::{
+    OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Wanted,
+};
+
+use crate::{
+    Caller, Workbench, WorkbenchError,
+    orders::reaches,
+    page::{at, cut, read_at},
+    rules::returns::{self, Answered, OrderFile, ReturnTimes},
+    workbench::Deed,
+};
+
+/// Deadlines that have passed are worked off so many at a time.
+const DUE: u32 = 100;
+
+impl Workbench {
+    /// `workbench.returns.list`.
+    pub async fn returns_list(
+        &self,
+        caller: &Caller,
+        params: ReturnsListParams,
+    ) -> Result<ReturnsListResult, WorkbenchError> {
+        let ReturnsListParams { buyer_id, order_id, return_status, page_size, page_token } = params;
+        let before = read_at(page_token.as_ref())?;
+        let query = ReturnQuery { buyer_id, order_id, status: return_status, before };
+        self.list_returns(caller, query, page_size.get()).await
+    }
+
+    /// `buyer.returns.list`.
+    pub async fn buyer_returns_list(
+        &self,
+        caller: &Caller,
+        params: BuyerReturnsListParams,
+    ) -> Result<ReturnsListResult, WorkbenchError> {
+        let BuyerReturnsListParams { order_id, page_size, page_token } = params;
+        let before = read_at(page_token.as_ref())?;
+        let query =
+            ReturnQuery { buyer_id: Some(caller.scope.user_id.clone()), order_id, status: None, before };
+        self.list_returns(caller, query, page_size.get()).await
+    }
+
+    async fn list_returns(
+        &self,
+        caller: &Caller,
+        query: ReturnQuery,
+        size: u32,
+    ) -> Result<ReturnsListResult, WorkbenchError> {
+        let shop_id = &caller.scope.shop_id;
+        let records = self.store().returns(shop_id, &query, size + 1).await?;
+        let (records, next_page_token) =
+            cut(records, size, |record| at(record.request.update_time, record.request.return_id.as_str()));
+        let returns = records.into_iter().map(|record| self.complete_return(shop_id, record.request)).collect();
+        Ok(ReturnsListResult { returns, next_page_token })
+    }
+
+    /// `workbench.returns.get`.
+    pub async fn returns_get(
+        &self,
+        caller: &Caller,
+        params: ReturnParams,
+    ) -> Result<ReturnResult, WorkbenchError> {
+        let record = self.store().return_request(&caller.scope.shop_id, &params.return_id).await?;
+        let record = record.ok_or(WorkbenchError::NotFound)?;
+        Ok(ReturnResult { request: self.complete_return(&caller.scope.shop_id, record.request) })
+    }
+
+    /// `workbench.returns.eligibility` and `buyer.returns.eligibility`.
+    pub async fn returns_eligibility(
+        &self,
+        caller: &Caller,
+        params: OrderParams,
+    ) -> Result<EligibilityResult, WorkbenchError> {
+        let record = self.order_record(&caller.scope, &params.order_id).await?;
+        self.eligibility(&caller.scope.shop_id, &record).await
+    }
+
+    pub(crate) async fn eligibility(
+        &self,
+        shop_id: &ShopId,
+        record: &OrderRecord,
+    ) -> Result<EligibilityResult, WorkbenchError> {
+        let id = std::slice::from_ref(&record.order.id);
+        let (packages, returns) =
+            futures::try_join!(self.store().packages(shop_id, id), self.store().returns_of(shop_id, id))?;
+        let packages: Vec<_> = packages.into_iter().map(|record| record.package).collect();
+        let returns: Vec<_> = returns.into_iter().map(|record| record.request).collect();
+        let file = OrderFile { order: &record.order, packages: &packages, returns: &returns };
+        Ok(returns::eligibility(file, &self.return_times(), self.now()))
+    }
+
+    /// `buyer.returns.submit`: twice by one `client_return_id` is one request, answered as it stands now.
+    pub async fn returns_submit(
+        &self,
+        caller: &Caller,
+        params: ReturnSubmitParams,
+    ) -> Result<ReturnResult, WorkbenchError> {
+        let scope = &caller.scope;
+        let return_id = self.draw_id::<ReturnId>("ret")?;
+        let wanted = Wanted {
+            orders: vec![params.order_id.clone()],
+            client_returns: vec![(scope.user_id.clone(), params.client_return_id.clone())],
+            ..Wanted::default()
+        };
+        let deed = Deed {
+            editor: caller.editor(),
+            action: "returns.submit",
+            kind: ThingKind::Return,
+            id: return_id.to_string(),
+        };
+        let times = self.return_times();
+        let request = self.change(&scope.shop_id, &wanted, deed, |loaded, now| {
+            if let Some(known) = loaded.returns.values().find(|record| {
+                record.buyer_id == scope.user_id
+                    && record.client_return_id.as_ref() == Some(&params.client_return_id)
+            }) {
+                return Ok((ShopChanges::default(), known.request.clone()));
+            }
+            let order = loaded.orders.get(&params.order_id).filter(|record| reaches(scope, &record.order));
+            let order = &order.ok_or(WorkbenchError::NotFound)?.order;
+            let (packages, returns) = file_of(loaded, &order.id);
+            let file = OrderFile { order, packages: &packages, returns: &returns };
+            let request = returns::submit(file, &params, return_id, &times, now)?;
+            let post = PostRecord {
+                post_no: 0,
+                buyer_id: scope.user_id.clone(),
+                client_message_id: post_id("return", request.return_id.as_str())?,
+                kind: CardKind::ReturnRefund,
+                reference: request.return_id.to_string(),
+            };
+            let record = ReturnRequestRecord {
+                answer_due_time: returns::answer_due_time(&request),
+                buyer_id: scope.user_id.clone(),
+                client_return_id: Some(params.client_return_id.clone()),
+                request: request.clone(),
+            };
+            Ok((ShopChanges { returns: vec![record], posts: vec![post], ..ShopChanges::default() }, request))
+        });
+        let request = request.await?;
+        Ok(ReturnResult { request: self.complete_return(&scope.shop_id, request) })
+    }
+
+    /// `workbench.returns.approve`.
+    pub async fn returns_approve(
+        &self,
+        caller: &Caller,
+        params: ReturnAnswerParams,
+    ) -> Result<ReturnResult, WorkbenchError> {
+        self.answer(caller, params, SellerAction::Approve, "returns.approve").await
+    }
+
+    /// `workbench.returns.reject`.
+    pub async fn returns_reject(
+        &self,
+        caller: &Caller,
+        params: ReturnAnswerParams,
+    ) -> Result<ReturnResult, WorkbenchError> {
+        self.answer(caller, params, SellerAction::Reject, "returns.reject").await
+    }
+
+    async fn answer(
+        &self,
+        caller: &Caller,
+        params: ReturnAnswerParams,
+        action: SellerAction,
+        name: &'static str,
+    ) -> Result<ReturnResult, WorkbenchError> {
+        let ReturnAnswerParams { return_id, reason_text } = params;
+        let shop_id = &caller.scope.shop_id;
+        let wanted = Wanted { returns: vec![return_id.clone()], ..Wanted::default() };
+        let deed =
+            Deed { editor: caller.editor(), action: name, kind: ThingKind::Return, id: return_id.to_string() };
+        let request = self.change(shop_id, &wanted, deed, |loaded, now| {
+            let record = loaded.returns.get(&return_id).ok_or(WorkbenchError::NotFound)?;
+            match returns::answer(&record.request, action, reason_text.as_ref(), now)? {
+                Answered::Already(request) => Ok((ShopChanges::default(), request)),
+                Answered::Now(request) => Ok((changed(record, request.clone()), request)),
+            }
+        });
+        Ok(ReturnResult { request: self.complete_return(shop_id, request.await?) })
+    }
+
+    /// Approves what the shop did not answer in time. Returns whether there may be more.
+    pub(crate) async fn approve_overdue(&self) -> Result<bool, WorkbenchError> {
+        let due = self.store().returns_due(self.now(), DUE).await?;
+        let more = due.len() == usize::try_from(DUE).unwrap_or(usize::MAX);
+        for (shop_id, record) in due {
+            let return_id = record.request.return_id;
+            let wanted = Wanted { returns: vec![return_id.clone()], ..Wanted::default() };
+            let editor = Editor { kind: EditorKind::System, id: "deskwire".into(), name: "System".into() };
+            let deed = Deed {
+                editor,
+                action: "returns.approve",
+                kind: ThingKind::Return,
+                id: return_id.to_string(),
+            };
+            self.change(&shop_id, &wanted, deed, |loaded, now| {
+                let overdue = loaded.returns.get(&return_id);
+                let approved = overdue.and_then(|record| {
+                    returns::approve_overdue(&record.request, now).map(|request| changed(record, request))
+                });
+                Ok((approved.unwrap_or_default(), ()))
+            })
+            .await?;
+        }
+        Ok(more)
+    }
+
+    fn return_times(&self) -> ReturnTimes {
+        let config = &self.inner.config;
+        ReturnTimes { window: config.return_window, answer_within: config.return_answer }
+    }
+
+    pub(crate) fn complete_return(&self, shop_id: &ShopId, mut request: Return) -> Return {
+        let links = &self.inner.config.links;
+        request.link = Some(links.returns(shop_id, &request.order_id, Some(&request.return_id)));
+        request
+    }
+}
+
+/// The return in its new state.
+fn changed(record: &ReturnRequestRecord, request: Return) -> ShopChanges {
+    let record =
+        ReturnRequestRecord { answer_due_time: returns::answer_due_time(&request), request, ..record.clone() };
+    ShopChanges { returns: vec![record], ..ShopChanges::default() }
+}
+
+/// The parcels and returns of an order.
+fn file_of(loaded: &Shelf, id: &OrderId) -> (Vec<deskwire_protocol::logistics::Package>, Vec<Return>) {
+    let packages = loaded.packages.values().map(|record| &record.package);
+    let returns = loaded.returns.values().map(|record| &record.request);
+    (
+        packages.filter(|package| package.order_id == *id).cloned().collect(),
+        returns.filter(|request| request.order_id == *id).cloned().collect(),
+    )
+}
+
+/// By what a message that the server owes is known again.
+pub(crate) fn post_id(kind: &str, id: &str) -> Result<ClientMessageId, WorkbenchError> {
+    ClientMessageId::new(format!("{kind}:{id}"))
+        .map_err(|problem| WorkbenchError::invalid("id", format_args!("{problem}")))
+}
