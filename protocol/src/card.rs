@@ -311,3 +311,18 @@ pub enum ThingKind {
     /// A coupon, or how many of it are left.
     Coupon,
 }
+
+impl ThingKind {
+    /// As written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Order => "ORDER",
+            Self::SellerNote => "SELLER_NOTE",
+            Self::Package => "PACKAGE",
+            Self::Return => "RETURN",
+            Self::Product => "PRODUCT",
+            Self::Coupon => "COUPON",
+        }
+    }
+}

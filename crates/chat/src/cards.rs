@@ -6,13 +6,13 @@ use deskwire_protocol::{
     card::{ActionName, CardAct},
     message::Sent,
 };
-use deskwire_store::{CardPlace, Scope};
+use deskwire_store::{CardPlace, ConversationRecord, Scope};
 
 use crate::{
     Chat, ChatError,
     bus::{Notice, Topic, Workbench},
-    rules::{Action, Command, Outcome, Shows},
-    session::{await_answer, publish, unexpected},
+    rules::{Action, Command, Outcome, Shows, send_key, sent_reply},
+    session::{await_answer, open_conversation, publish, unexpected},
 };
 
 /// A card to be sent.
@@ -53,6 +53,24 @@ impl Chat {
                 other => Err(unexpected(&other)),
             }
         }
+    }
+
+    /// What a card was answered with that `sender` sent before by this `client_message_id`, if one was: sending twice has
+    /// one effect, also when it could not be sent any more.
+    pub async fn sent_card(
+        &self,
+        sender: &Scope,
+        conversation_id: ConversationId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Sent>, ChatError> {
+        let key = send_key(sender, conversation_id, client_message_id);
+        let sent = self.inner.store.sent(&key).await?;
+        Ok(sent.map(|sent| sent_reply(conversation_id, sent.seq, sent.create_time)))
+    }
+
+    /// The buyer's conversation with the shop, made if there is none.
+    pub async fn conversation_of(&self, buyer: &Scope) -> Result<ConversationRecord, ChatError> {
+        open_conversation(&self.inner, buyer).await
     }
 
     /// Puts another rendering in the place of a card's; whether it differs from what is shown. What the buyer did on it

@@ -123,7 +123,7 @@ impl Chat {
 }
 
 /// Runs a task that must not end before `may_end` says so; if it does, or panics, `crashed` is cancelled.
-pub(crate) fn spawn_vital<F>(
+pub fn spawn_vital<F>(
     tasks: &TaskTracker,
     name: &'static str,
     crashed: &CancellationToken,

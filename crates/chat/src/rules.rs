@@ -130,22 +130,35 @@ pub(crate) struct Decided {
 impl Command {
     fn sender(&self) -> Sender {
         Sender {
-            role: match self.scope.role {
-                Role::Buyer => ParticipantRole::Buyer,
-                Role::Agent | Role::Admin => ParticipantRole::CustomerService,
-            },
+            role: participant(self.scope.role),
             user_id: Some(self.scope.user_id.clone()),
             name: self.name.clone(),
         }
     }
 
     fn send_key(&self, client_message_id: &ClientMessageId) -> SendKey {
-        SendKey {
-            conversation_id: self.conversation_id,
-            role: self.sender().role,
-            user_id: self.scope.user_id.clone(),
-            client_message_id: client_message_id.clone(),
-        }
+        send_key(&self.scope, self.conversation_id, client_message_id)
+    }
+}
+
+const fn participant(role: Role) -> ParticipantRole {
+    match role {
+        Role::Buyer => ParticipantRole::Buyer,
+        Role::Agent | Role::Admin => ParticipantRole::CustomerService,
+    }
+}
+
+/// By what a message of this sender is known again.
+pub(crate) fn send_key(
+    sender: &Scope,
+    conversation_id: ConversationId,
+    client_message_id: &ClientMessageId,
+) -> SendKey {
+    SendKey {
+        conversation_id,
+        role: participant(sender.role),
+        user_id: sender.user_id.clone(),
+        client_message_id: client_message_id.clone(),
     }
 }
 
@@ -587,7 +600,12 @@ impl Batch {
         if let Some(act) = card.acts.iter().find(|act| act.action == action) {
             return Ok(Outcome::Acted(act.clone()));
         }
-        if !card.actions.iter().any(|offered| offered.action == action && offered.enabled) {
+        // What has a method of its own was done by it before it is noted here; since then the card may have changed.
+        let was_done = match action {
+            ActionName::RequestReturn | ActionName::PlaceOrder | ActionName::Claim => true,
+            ActionName::Open | ActionName::Confirm | ActionName::Track => false,
+        };
+        if !card.actions.iter().any(|offered| offered.action == action && (offered.enabled || was_done)) {
             return Err(ChatError::NotSendable("this cannot be done on the card now".into()));
         }
         let act = CardAct { action, act_time: self.now };
@@ -647,7 +665,7 @@ fn system() -> Sender {
     Sender { role: ParticipantRole::System, user_id: None, name: "System".into() }
 }
 
-fn sent_reply(conversation_id: ConversationId, seq: Seq, create_time: Timestamp) -> Sent {
+pub(crate) fn sent_reply(conversation_id: ConversationId, seq: Seq, create_time: Timestamp) -> Sent {
     Sent { message_id: MessageId { conversation_id, seq }, seq, create_time }
 }
 

@@ -277,15 +277,7 @@ impl Session {
         if scope.role != Role::Buyer {
             return Err(ChatError::Forbidden("only a buyer opens a conversation; agents attach to it"));
         }
-        // A number that is taken already is as good as never drawn; a second draw settles it.
-        let mut tries = 0;
-        let record = loop {
-            let now = self.chat.clock.now();
-            match self.chat.store.open_conversation(scope, draw_conversation_id(), now).await {
-                Err(error) if error.is_collision() && tries < 3 => tries += 1,
-                outcome => break outcome?,
-            }
-        };
+        let record = open_conversation(&self.chat, scope).await?;
         if let Some(entry) = params.entry {
             self.enter(&record, entry).await?;
         }
@@ -660,6 +652,19 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// The buyer's conversation with the shop, made if there is none.
+pub(crate) async fn open_conversation(chat: &Inner, buyer: &Scope) -> Result<ConversationRecord, ChatError> {
+    // A number that is taken already is as good as never drawn; a second draw settles it.
+    let mut tries = 0;
+    loop {
+        let now = chat.clock.now();
+        match chat.store.open_conversation(buyer, draw_conversation_id(), now).await {
+            Err(error) if error.is_collision() && tries < 3 => tries += 1,
+            outcome => return Ok(outcome?),
+        }
     }
 }
 

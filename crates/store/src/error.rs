@@ -1,6 +1,6 @@
 //! Why the store could not do it.
 
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -8,8 +8,9 @@ pub enum StoreError {
     /// It is away, full, read-only or busy: the same may succeed later. Nothing is known to be written.
     #[error("the store is unavailable: {0}")]
     Unavailable(#[source] DbErr),
-    /// The number drawn for a new conversation is taken: draw another.
-    #[error("the conversation id is taken")]
+    /// An id that must be unique is taken, by chance or by someone who was first: the same tried again sees who, or draws
+    /// another.
+    #[error("an id is taken")]
     Collision,
     /// The database refused a statement: trying it again will not help.
     #[error("the database refused: {0}")]
@@ -34,7 +35,7 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// Whether another drawn id will do.
+    /// Whether to try again at once.
     #[must_use]
     pub const fn is_collision(&self) -> bool {
         matches!(self, Self::Collision)
@@ -48,6 +49,18 @@ impl StoreError {
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         if passes(&error) { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+impl StoreError {
+    /// The same, where what was refused is that something is there already.
+    pub(crate) fn or_collision(self) -> Self {
+        match self {
+            Self::Database(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                Self::Collision
+            }
+            other => other,
+        }
     }
 }
 

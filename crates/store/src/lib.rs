@@ -31,6 +31,6 @@ pub use scope::{Scope, Side};
 pub use shop::{
     AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, OrderQuery,
     OrderRecord, PackageRecord, PostRecord, ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord,
-    Shelf, ShopChanges, Subject, Wanted,
+    Shelf, ShopChanges, ShownCard, Subject, Wanted,
 };
 pub use store::Store;

@@ -3,7 +3,7 @@
 use deskwire_protocol::{ConversationId, Seq};
 
 use crate::{
-    EventRecord, MessageRecord, Side, Store, StoreError,
+    EventRecord, MessageRecord, SendKey, SentRecord, Side, Store, StoreError,
     row::{self, LATEST_REVISION, MESSAGE},
     sql::{Params, ROWS},
 };
@@ -40,6 +40,27 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Whether this was sent before.
+    pub async fn sent(&self, key: &SendKey) -> Result<Option<SentRecord>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT seq, create_time FROM message
+             WHERE conversation_id = {} AND sender_role = {} AND sender_id = {} AND client_message_id = {}",
+            params.push(key.conversation_id.get()),
+            params.push(row::wire_word(&key.role)?),
+            params.push(key.user_id.as_str()),
+            params.push(key.client_message_id.as_str())
+        );
+        let rows = self.rows(sql, params).await?;
+        let sent = |row| -> Result<SentRecord, StoreError> {
+            Ok(SentRecord {
+                seq: row::seq(row, "message", "seq")?,
+                create_time: row::time(row, "create_time")?,
+            })
+        };
+        rows.first().map(sent).transpose()
     }
 
     /// Messages nearest to the bound, in ascending order, each in its latest revision.

@@ -1,9 +1,9 @@
 //! Shops, buyers and agents, as the tokens name them.
 
-use deskwire_protocol::{Role, Timestamp};
+use deskwire_protocol::{Role, ShopId, Timestamp, UserId};
 use sea_orm::ConnectionTrait;
 
-use crate::{Scope, Store, StoreError, UserRecord};
+use crate::{Scope, Store, StoreError, UserRecord, row};
 
 impl Store {
     /// Makes or renames the user, and makes the shop if it is new. Nothing is written, nor waits for the one who
@@ -65,6 +65,21 @@ impl Store {
             params.push(user.locale.clone()),
         );
         Ok(self.reading().query_one_raw(self.statement(sql, params.values)).await?.is_some())
+    }
+
+    /// The language of a buyer of the shop, where it is known.
+    pub async fn buyer_locale(
+        &self,
+        shop_id: &ShopId,
+        buyer_id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT locale FROM buyer WHERE shop_id = {} AND user_id = {}",
+            params.push(shop_id.as_str()),
+            params.push(buyer_id.as_str())
+        );
+        self.rows(sql, params).await?.first().map_or(Ok(None), |row| row::get(row, "locale"))
     }
 
     /// Whether no shop was ever made.

@@ -1,11 +1,13 @@
 //! Why the workbench refuses a request, and which error of the contract that is.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
+use deskwire_chat::ChatError;
 use deskwire_protocol::{
     ErrorObject, ErrorType, card::NotSendableCode, coupon::Coupon, error::Standing, order::SellerNote,
     returns::Return,
 };
+use deskwire_store::StoreError;
 
 /// Why a request was refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -52,6 +54,18 @@ pub enum WorkbenchError {
     /// The conversation is closed.
     #[error("the conversation is closed")]
     ChatInactive,
+    /// Chat did not take the card.
+    #[error("chat: {0}")]
+    Chat(#[from] ChatError),
+    /// The store refused or is away.
+    #[error("store: {0}")]
+    Store(Arc<StoreError>),
+}
+
+impl From<StoreError> for WorkbenchError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
 }
 
 impl WorkbenchError {
@@ -67,7 +81,8 @@ impl WorkbenchError {
         Self::LimitReached { limit: limit.into(), what: what.into() }
     }
 
-    /// Which error of the contract it is.
+    /// Which error of the contract it is. What failed beneath ([`Self::Chat`], [`Self::Store`]) has a table of its own, in
+    /// the gateway.
     #[must_use]
     pub fn kind(&self) -> ErrorType {
         match self {
@@ -78,6 +93,7 @@ impl WorkbenchError {
             Self::AlreadyExists(_) => ErrorType::AlreadyExists,
             Self::LimitReached { .. } => ErrorType::LimitReached,
             Self::ChatInactive => ErrorType::ChatInactive,
+            Self::Chat(_) | Self::Store(_) => ErrorType::Internal,
         }
     }
 
@@ -93,6 +109,7 @@ impl WorkbenchError {
             Self::NotSendable { code, .. } => error().with_not_sendable_code(*code),
             Self::LimitReached { limit, .. } => error().with_limit(*limit),
             Self::NotFound | Self::AlreadyExists(_) | Self::ChatInactive => error(),
+            Self::Chat(_) | Self::Store(_) => self.kind().into(),
         }
     }
 }

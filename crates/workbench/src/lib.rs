@@ -1,12 +1,33 @@
 //! What an agent has beside the chat: this buyer's orders with their parcels and returns, the shop's products and
 //! coupons, and the cards by which any of them is put into the conversation.
+//!
+//! A noun a file, each with its methods on [`Workbench`]; every one of them starts from the scope of a [`Caller`]. What
+//! may happen is decided by `rules`, which are pure; what a card looks like by `cards`, which are pure too. `live` keeps
+//! cards true, `owed` brings into conversations what happened outside of them, `timekeeper` does what is due.
 
-#[allow(dead_code, unused_imports, reason = "cards come before the methods that send them")]
+mod acts;
+mod beside;
 mod cards;
+mod config;
+mod coupons;
 mod error;
-#[allow(dead_code, unused_imports, reason = "cards come before the methods that send them")]
+mod live;
 mod locale;
-#[allow(dead_code, unused_imports, reason = "the rules come before the methods that ask them")]
+mod logistics;
+mod orders;
+mod owed;
+mod page;
+mod picture;
+mod place;
+mod products;
+mod returns;
 mod rules;
+mod sending;
+mod timekeeper;
+mod workbench;
 
+pub use cards::{LinkError, LinkTemplates, Links};
+pub use config::WorkbenchConfig;
 pub use error::WorkbenchError;
+pub use locale::{LocaleError, Zone, ZoneError};
+pub use workbench::{Caller, Workbench};

@@ -14,7 +14,7 @@ impl Workbench {
         let record = self.order_record(&caller.scope, &params.order_id).await?;
         let order_id = record.order.id;
         let packages = self.store().packages(&caller.scope.shop_id, std::slice::from_ref(&order_id)).await?;
-        let link = self.inner.config.links.tracking(&caller.scope.shop_id, &order_id);
+        let link = self.config().links.tracking(&caller.scope.shop_id, &order_id);
         Ok(LogisticsResult { packages: packages.into_iter().map(|record| record.package).collect(), order_id, link })
     }
 }

@@ -14,7 +14,9 @@ use deskwire_protocol::{
     },
     page::PageSize,
 };
-use deskwire_store::{OrderQuery, OrderRecord, Scope, ShopChanges, Side, Wanted};
+use deskwire_store::{
+    OrderQuery, OrderRecord, PackageRecord, ReturnRequestRecord, Scope, ShopChanges, Side, Wanted,
+};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
@@ -104,6 +106,18 @@ impl Workbench {
         let ids: Vec<OrderId> = records.iter().map(|record| record.order.id.clone()).collect();
         let (packages, returns) =
             futures::try_join!(self.store().packages(shop_id, &ids), self.store().returns_of(shop_id, &ids))?;
+        Ok(self.with_parts(shop_id, records, packages, returns, side))
+    }
+
+    /// The same, of parcels and returns that were read already.
+    pub(crate) fn with_parts(
+        &self,
+        shop_id: &ShopId,
+        records: Vec<OrderRecord>,
+        packages: Vec<PackageRecord>,
+        returns: Vec<ReturnRequestRecord>,
+        side: Side,
+    ) -> Vec<Order> {
         let mut packages_of: HashMap<OrderId, Vec<Package>> = HashMap::new();
         for record in packages {
             packages_of.entry(record.package.order_id.clone()).or_default().push(record.package);
@@ -117,8 +131,8 @@ impl Workbench {
                 update_time: request.update_time,
             });
         }
-        let (now, links) = (self.now(), &self.inner.config.links);
-        Ok(records
+        let (now, links) = (self.now(), &self.config().links);
+        records
             .into_iter()
             .map(|OrderRecord { mut order, note, .. }| {
                 order.packages = packages_of.remove(&order.id).unwrap_or_default();
@@ -131,7 +145,7 @@ impl Workbench {
                 };
                 order
             })
-            .collect())
+            .collect()
     }
 
     /// `workbench.orders.note.get`.
@@ -152,7 +166,7 @@ impl Workbench {
         };
         let note = self.change(&caller.scope.shop_id, &wanted, deed, |loaded, now| {
             let mut record = loaded.orders.get(&order_id).cloned().ok_or(WorkbenchError::NotFound)?;
-            match notes::set(record.note.as_ref(), &text, version, editor, now)? {
+            match notes::set(record.note.as_ref(), &text, version, editor.clone(), now)? {
                 NoteSet::Unchanged(note) => Ok((ShopChanges::default(), note)),
                 NoteSet::Written(note) => {
                     record.note = Some(note.clone());

@@ -35,7 +35,8 @@ pub(crate) fn read<T: FromStr>(token: Option<&String>) -> Result<Option<T>, Work
     token.filter(|token| !token.is_empty()).map(|token| token.parse().map_err(|_| wrong())).transpose()
 }
 
-fn wrong() -> WorkbenchError {
+/// A token of something else.
+pub(crate) fn wrong() -> WorkbenchError {
     WorkbenchError::invalid("page_token", "is no `next_page_token` of this list; leave it out to begin again")
 }
 

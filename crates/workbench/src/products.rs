@@ -1,17 +1,27 @@
 //! Products: the shop's live ones for the agent, any live one by id for the buyer.
 
+use std::collections::HashMap;
+
 use deskwire_protocol::{
     ShopId,
     ids::ProductId,
-    product::{Product, ProductParams, ProductResult, ProductStatus, ProductsListParams, ProductsListResult},
+    product::{
+        AlternativesResult, Product, ProductParams, ProductResult, ProductSearchBy, ProductStatus,
+        ProductsListParams, ProductsListResult,
+    },
 };
 use deskwire_store::{ProductQuery, ProductRecord, Scope, Side};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
     page::{cut, read},
-    rules::products::price_range,
+    rules::products::{alternatives, price_range},
 };
+
+/// So many alternatives are offered.
+const ALTERNATIVES: usize = 5;
+/// And chosen from so many at most for each way to look for them.
+const CANDIDATES: u32 = 100;
 
 impl Workbench {
     /// `workbench.products.list`.
@@ -45,6 +55,57 @@ impl Workbench {
         Ok(ProductResult { product: self.complete_product(&caller.scope.shop_id, record) })
     }
 
+    /// `workbench.products.alternatives`: what is in stock and nearest to a product.
+    pub async fn products_alternatives(
+        &self,
+        caller: &Caller,
+        params: ProductParams,
+    ) -> Result<AlternativesResult, WorkbenchError> {
+        let record = self.product_record(&caller.scope, &params.product_id).await?;
+        let products = self.alternatives_to(&caller.scope.shop_id, &record.product).await?;
+        Ok(AlternativesResult { products })
+    }
+
+    /// Looked for among the newest of its category and, where those are few, the newest of the shop that share a word of
+    /// its name, then any.
+    pub(crate) async fn alternatives_to(
+        &self,
+        shop_id: &ShopId,
+        product: &Product,
+    ) -> Result<Vec<Product>, WorkbenchError> {
+        let in_stock = ProductQuery {
+            status: Some(ProductStatus::Activate),
+            in_stock: Some(true),
+            ..ProductQuery::default()
+        };
+        let mut candidates: HashMap<ProductId, ProductRecord> = HashMap::new();
+        let longest_word = product.title.split_whitespace().max_by_key(|word| word.chars().count());
+        let queries = [
+            product.category.clone().map(|category| ProductQuery { category: Some(category), ..in_stock.clone() }),
+            longest_word.map(|word| ProductQuery {
+                text: Some(word.to_owned()),
+                by: Some(ProductSearchBy::Title),
+                ..in_stock.clone()
+            }),
+            Some(in_stock.clone()),
+        ];
+        for query in queries.into_iter().flatten() {
+            // The product itself may be among them.
+            if candidates.len() > ALTERNATIVES {
+                break;
+            }
+            let found = self.store().find_products(shop_id, &query, CANDIDATES).await?;
+            candidates.extend(found.into_iter().map(|record| (record.product.id.clone(), record)));
+        }
+        let ranked = alternatives(product, candidates.values().map(|record| &record.product), ALTERNATIVES);
+        let ranked: Vec<ProductId> = ranked.into_iter().map(|product| product.id.clone()).collect();
+        Ok(ranked
+            .iter()
+            .filter_map(|id| candidates.remove(id))
+            .map(|record| self.complete_product(shop_id, record))
+            .collect())
+    }
+
     pub(crate) async fn product_record(
         &self,
         scope: &Scope,
@@ -70,7 +131,7 @@ impl Workbench {
         let ProductRecord { mut product, stock, .. } = record;
         product.stock = stock;
         product.price_range = price_range(&product);
-        product.link = Some(self.inner.config.links.product_detail(shop_id, &product.id));
+        product.link = Some(self.config().links.product_detail(shop_id, &product.id));
         product
     }
 }

@@ -1,10 +1,10 @@
 //! Returns and refunds: what can be returned, what is asked for, and the shop's answer.
 
 use deskwire_protocol::{
-    ClientMessageId, ShopId,
+    ShopId,
     card::{CardKind, ThingKind},
     ids::{OrderId, ReturnId},
-    order::{Editor, EditorKind, OrderParams},
+    order::OrderParams,
     returns::{
         BuyerReturnsListParams, EligibilityResult, Return, ReturnAnswerParams, ReturnParams, ReturnResult,
         ReturnSubmitParams, ReturnsListParams, ReturnsListResult, SellerAction,
@@ -17,9 +17,10 @@ use deskwire_store::{
 use crate::{
     Caller, Workbench, WorkbenchError,
     orders::reaches,
+    owed::post_id,
     page::{at, cut, read_at},
     rules::returns::{self, Answered, OrderFile, ReturnTimes},
-    workbench::Deed,
+    workbench::{Deed, system},
 };
 
 /// Deadlines that have passed are worked off so many at a time.
@@ -107,7 +108,7 @@ impl Workbench {
         params: ReturnSubmitParams,
     ) -> Result<ReturnResult, WorkbenchError> {
         let scope = &caller.scope;
-        let return_id = self.draw_id::<ReturnId>("ret")?;
+        let return_id: ReturnId = self.draw_id("ret")?;
         let wanted = Wanted {
             orders: vec![params.order_id.clone()],
             client_returns: vec![(scope.user_id.clone(), params.client_return_id.clone())],
@@ -131,7 +132,7 @@ impl Workbench {
             let order = &order.ok_or(WorkbenchError::NotFound)?.order;
             let (packages, returns) = file_of(loaded, &order.id);
             let file = OrderFile { order, packages: &packages, returns: &returns };
-            let request = returns::submit(file, &params, return_id, &times, now)?;
+            let request = returns::submit(file, &params, return_id.clone(), &times, now)?;
             let post = PostRecord {
                 post_no: 0,
                 buyer_id: scope.user_id.clone(),
@@ -184,8 +185,8 @@ impl Workbench {
         let request = self.change(shop_id, &wanted, deed, |loaded, now| {
             let record = loaded.returns.get(&return_id).ok_or(WorkbenchError::NotFound)?;
             match returns::answer(&record.request, action, reason_text.as_ref(), now)? {
-                Answered::Already(request) => Ok((ShopChanges::default(), request)),
-                Answered::Now(request) => Ok((changed(record, request.clone()), request)),
+                Answered::Already => Ok((ShopChanges::default(), record.request.clone())),
+                Answered::Now(request) => Ok((changed(record, (*request).clone()), *request)),
             }
         });
         Ok(ReturnResult { request: self.complete_return(shop_id, request.await?) })
@@ -198,9 +199,8 @@ impl Workbench {
         for (shop_id, record) in due {
             let return_id = record.request.return_id;
             let wanted = Wanted { returns: vec![return_id.clone()], ..Wanted::default() };
-            let editor = Editor { kind: EditorKind::System, id: "deskwire".into(), name: "System".into() };
             let deed = Deed {
-                editor,
+                editor: system(),
                 action: "returns.approve",
                 kind: ThingKind::Return,
                 id: return_id.to_string(),
@@ -217,13 +217,13 @@ impl Workbench {
         Ok(more)
     }
 
-    fn return_times(&self) -> ReturnTimes {
-        let config = &self.inner.config;
+    pub(crate) fn return_times(&self) -> ReturnTimes {
+        let config = self.config();
         ReturnTimes { window: config.return_window, answer_within: config.return_answer }
     }
 
     pub(crate) fn complete_return(&self, shop_id: &ShopId, mut request: Return) -> Return {
-        let links = &self.inner.config.links;
+        let links = &self.config().links;
         request.link = Some(links.returns(shop_id, &request.order_id, Some(&request.return_id)));
         request
     }
@@ -244,10 +244,4 @@ fn file_of(loaded: &Shelf, id: &OrderId) -> (Vec<deskwire_protocol::logistics::P
         packages.filter(|package| package.order_id == *id).cloned().collect(),
         returns.filter(|request| request.order_id == *id).cloned().collect(),
     )
-}
-
-/// By what a message that the server owes is known again.
-pub(crate) fn post_id(kind: &str, id: &str) -> Result<ClientMessageId, WorkbenchError> {
-    ClientMessageId::new(format!("{kind}:{id}"))
-        .map_err(|problem| WorkbenchError::invalid("id", format_args!("{problem}")))
 }

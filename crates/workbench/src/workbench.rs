@@ -1,8 +1,8 @@
 //! The handle: what every noun of the workbench needs, and the one way to change a thing of a shop.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
-use deskwire_chat::{Chat, Clock, bus};
+use deskwire_chat::{Chat, Clock, bus, spawn_vital};
 use deskwire_protocol::{
     ShopId, Timestamp, UserId,
     card::ThingKind,
@@ -10,24 +10,35 @@ use deskwire_protocol::{
     ids::OrderId,
     order::{Editor, EditorKind},
 };
-use deskwire_store::{AuditRecord, Scope, Shelf, ShopChanges, Store, Wanted};
+use deskwire_store::{AuditRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
 use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{WorkbenchConfig, error::WorkbenchError};
+use crate::{
+    LocaleError, WorkbenchConfig, WorkbenchError,
+    locale::{Locale, Speech, Speeches},
+};
+
+/// Two who make the same at once: the second tries again and finds what the first made.
+const TRIES: usize = 3;
 
 /// A cheap handle to the workbench.
 #[derive(Clone)]
 pub struct Workbench {
-    pub(crate) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
-pub(crate) struct Inner {
-    pub(crate) store: Store,
-    pub(crate) chat: Chat,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) config: WorkbenchConfig,
-    /// Something was changed whose cards may have to be rendered again, or a message is owed.
-    pub(crate) work: Notify,
+struct Inner {
+    store: Store,
+    chat: Chat,
+    clock: Arc<dyn Clock>,
+    config: WorkbenchConfig,
+    speeches: Speeches,
+    /// Something was changed whose cards may have to be rendered again.
+    stale: Notify,
+    /// A message is owed to a conversation.
+    owed: Notify,
+    crashed: CancellationToken,
 }
 
 /// Who calls: the session's user, within the scope of the session's token.
@@ -44,8 +55,8 @@ impl Caller {
     pub(crate) fn editor(&self) -> Editor {
         Editor {
             kind: match self.scope.side() {
-                deskwire_store::Side::Buyer => EditorKind::Buyer,
-                deskwire_store::Side::Shop => EditorKind::Agent,
+                Side::Buyer => EditorKind::Buyer,
+                Side::Shop => EditorKind::Agent,
             },
             id: self.scope.user_id.to_string(),
             name: self.name.clone(),
@@ -64,63 +75,156 @@ pub(crate) struct Deed {
 }
 
 impl Workbench {
-    /// The workbench over a store, whose cards go into the conversations of a chat.
+    /// The workbench over a store, whose cards go into the conversations of a chat. Fails only where the binary's own
+    /// languages are broken.
+    pub fn new(
+        store: Store,
+        chat: Chat,
+        clock: Arc<dyn Clock>,
+        config: WorkbenchConfig,
+    ) -> Result<Self, LocaleError> {
+        let speeches = Speeches::load()?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                chat,
+                clock,
+                config,
+                speeches,
+                stale: Notify::new(),
+                owed: Notify::new(),
+                crashed: CancellationToken::new(),
+            }),
+        })
+    }
+
+    /// Starts what goes on by itself, until `shutdown`: cards are kept true, messages that are owed are sent, and what is
+    /// due is done.
+    pub fn start(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        let crashed = self.crashed();
+        let may_end = || {
+            let shutdown = shutdown.clone();
+            move || shutdown.is_cancelled()
+        };
+        let (me, until) = (self.clone(), shutdown.clone());
+        spawn_vital(tasks, "live cards", crashed, may_end(), async move { me.keep_cards_true(until).await });
+        let (me, until) = (self.clone(), shutdown.clone());
+        spawn_vital(tasks, "owed messages", crashed, may_end(), async move { me.pay_what_is_owed(until).await });
+        let (me, until) = (self.clone(), shutdown.clone());
+        spawn_vital(tasks, "timekeeper", crashed, may_end(), async move { me.keep_time(until).await });
+    }
+
+    /// Cancelled when a task of [`Workbench::start`] ended by itself: the process cannot go on.
     #[must_use]
-    pub fn new(store: Store, chat: Chat, clock: Arc<dyn Clock>, config: WorkbenchConfig) -> Self {
-        Self { inner: Arc::new(Inner { store, chat, clock, config, work: Notify::new() }) }
+    pub fn crashed(&self) -> &CancellationToken {
+        &self.inner.crashed
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
     }
 
+    pub(crate) fn chat(&self) -> &Chat {
+        &self.inner.chat
+    }
+
+    pub(crate) fn config(&self) -> &WorkbenchConfig {
+        &self.inner.config
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
+    /// A buyer's language, or the nearest that is spoken here.
+    pub(crate) fn speech(&self, locale: Option<&str>) -> &Speech {
+        self.inner.speeches.of(locale.map_or(Locale::English, Locale::negotiate))
+    }
+
+    /// Cards may have to be rendered again.
+    pub(crate) fn stale(&self) -> &Notify {
+        &self.inner.stale
+    }
+
+    /// A message is owed.
+    pub(crate) fn owed(&self) -> &Notify {
+        &self.inner.owed
+    }
+
+    /// A new id: nobody guesses it, and ids made later sort later.
+    pub(crate) fn draw_id<T: FromStr<Err: std::fmt::Display>>(&self, kind: &str) -> Result<T, WorkbenchError> {
+        let id = format!("{kind}-{:x}-{:016x}", self.now().millis(), rand::random::<u64>());
+        id.parse().map_err(|problem| WorkbenchError::invalid("id", problem))
+    }
+
     /// Changes things of a shop: loads under locks, asks `decide`, writes all or nothing with a row of audit, then tells
-    /// the open workbenches and wakes the renderer of cards.
+    /// the open workbenches and wakes those who keep cards true. `decide` is asked again where someone else was first.
     pub(crate) async fn change<R: Send>(
         &self,
         shop_id: &ShopId,
         wanted: &Wanted,
         deed: Deed,
-        decide: impl FnOnce(&Shelf, Timestamp) -> Result<(ShopChanges, R), WorkbenchError> + Send,
+        decide: impl Fn(&Shelf, Timestamp) -> Result<(ShopChanges, R), WorkbenchError> + Send + Sync,
+    ) -> Result<R, WorkbenchError> {
+        let mut tries = 1;
+        loop {
+            match self.try_change(shop_id, wanted, &deed, &decide).await {
+                Err(WorkbenchError::Store(error)) if error.is_collision() && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_change<R: Send>(
+        &self,
+        shop_id: &ShopId,
+        wanted: &Wanted,
+        deed: &Deed,
+        decide: &(impl Fn(&Shelf, Timestamp) -> Result<(ShopChanges, R), WorkbenchError> + Send + Sync),
     ) -> Result<R, WorkbenchError> {
         let now = self.now();
         let decided = self.store().change(shop_id, wanted, now, |loaded| match decide(loaded, now) {
             Ok((mut changes, answer)) => {
                 let notices = notices(loaded, &changes, now);
-                if changes != ShopChanges::default() {
+                if !changes.is_empty() {
                     changes.audit.push(deed.record(now));
                 }
-                (changes, Ok((answer, notices)))
+                let owes = !changes.posts.is_empty();
+                (changes, Ok((answer, notices, owes)))
             }
             Err(error) => (ShopChanges::default(), Err(error)),
         });
-        let (answer, notices) = decided.await??;
+        let (answer, notices, owes) = decided.await??;
+        if owes {
+            self.owed().notify_one();
+        }
         if !notices.is_empty() {
-            self.inner.chat.tell_workbenches(shop_id, notices).await;
-            self.inner.work.notify_one();
+            self.stale().notify_one();
+            self.chat().tell_workbenches(shop_id, notices).await;
         }
         Ok(answer)
     }
 }
 
 impl Deed {
-    fn record(self, time: Timestamp) -> AuditRecord {
+    fn record(&self, time: Timestamp) -> AuditRecord {
         let Self { editor, action, kind, id } = self;
         AuditRecord {
             time,
             actor_kind: editor.kind,
-            actor_id: editor.id,
+            actor_id: editor.id.clone(),
             action,
             thing_kind: kind.as_str(),
-            thing_id: id,
+            thing_id: id.clone(),
             result: "ok",
             detail: None,
         }
     }
+}
+
+/// What the server does by itself is done by it.
+pub(crate) fn system() -> Editor {
+    Editor { kind: EditorKind::System, id: "deskwire".into(), name: "System".into() }
 }
 
 /// What open workbenches are told of these changes.
@@ -141,13 +245,19 @@ fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Wo
             notices.push(told(ThingKind::Order, order.id.as_str(), None, Some(&order.user_id)));
         }
         if stored.and_then(|stored| stored.note.as_ref()) != record.note.as_ref() {
-            notices.push(told(ThingKind::SellerNote, order.id.as_str(), Some(&order.id), Some(&order.user_id)));
+            notices.push(told(
+                ThingKind::SellerNote,
+                order.id.as_str(),
+                Some(&order.id),
+                Some(&order.user_id),
+            ));
         }
     }
     for record in &changes.packages {
         let package = &record.package;
         let order = changes.orders.iter().find(|order| order.order.id == package.order_id);
-        let buyer_id = order.or_else(|| loaded.orders.get(&package.order_id)).map(|order| &order.order.user_id);
+        let buyer_id =
+            order.or_else(|| loaded.orders.get(&package.order_id)).map(|order| &order.order.user_id);
         notices.push(told(ThingKind::Package, package.id.as_str(), Some(&package.order_id), buyer_id));
     }
     for record in &changes.returns {

@@ -16,7 +16,6 @@ impl MigrationName for Migration {
 
 /// `{number}` counts rows up by itself; `{blob}` holds bytes; `{clustered}` keeps rows side by side on `SQLite`.
 const TABLES: &[&str] = &[
-    "ALTER TABLE shop ADD COLUMN time_zone text NOT NULL DEFAULT 'UTC'",
     // \"order\" is a word of SQL.
     "CREATE TABLE shop_order (
         shop_id text NOT NULL,
@@ -27,6 +26,7 @@ const TABLES: &[&str] = &[
         client_order_id text,
         note_version bigint NOT NULL,
         remind_time bigint,
+        lapse_time bigint,
         create_time bigint NOT NULL,
         update_time bigint NOT NULL,
         version bigint NOT NULL,
@@ -36,6 +36,7 @@ const TABLES: &[&str] = &[
     "CREATE INDEX shop_order_buyer ON shop_order (shop_id, buyer_id, create_time, order_id)",
     "CREATE INDEX shop_order_buyer_status ON shop_order (shop_id, buyer_id, status, create_time, order_id)",
     "CREATE INDEX shop_order_remind_time ON shop_order (remind_time) WHERE remind_time IS NOT NULL",
+    "CREATE INDEX shop_order_lapse_time ON shop_order (lapse_time) WHERE lapse_time IS NOT NULL",
     "CREATE UNIQUE INDEX shop_order_client_order_id ON shop_order (shop_id, buyer_id, client_order_id)
         WHERE client_order_id IS NOT NULL",
     "CREATE TABLE seller_note (
@@ -326,7 +327,6 @@ impl MigrationTrait for Migration {
         if connection.get_database_backend() == DbBackend::Sqlite {
             connection.execute_unprepared("DROP TABLE shop_number").await?;
         }
-        connection.execute_unprepared("ALTER TABLE shop DROP COLUMN time_zone").await?;
         Ok(())
     }
 }

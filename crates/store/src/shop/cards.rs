@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use deskwire_protocol::{ClientMessageId, ConversationId, Seq, ShopId, Timestamp, card::CardKind};
+use deskwire_protocol::{ClientMessageId, ConversationId, Seq, ShopId, Timestamp, UserId, card::CardKind};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::record::{CardPlace, CardRecord, CardRefresh, PostRecord, Subject};
-use crate::{Loaded, Store, StoreError, row, sql::ROWS};
+use super::record::{CardPlace, CardRecord, CardRefresh, PostRecord, ShownCard, Subject};
+use crate::{
+    Loaded, Store, StoreError,
+    row::{self, LATEST_REVISION, MESSAGE},
+    sql::{Params, ROWS},
+};
 
 /// Messages that are owed.
 const POSTS: &str = "card_post";
@@ -91,60 +95,109 @@ impl Store {
         Ok(())
     }
 
-    /// Messages that show a thing, in order of conversation and place, after `after`.
-    pub async fn cards_of(
+    /// Messages that show a thing, in order of conversation and place, after `after`, each with whom it is shown to.
+    pub async fn shown_cards(
         &self,
         shop_id: &ShopId,
         subject: &Subject,
         after: Option<CardPlace>,
         limit: u32,
-    ) -> Result<Vec<CardPlace>, StoreError> {
+    ) -> Result<Vec<ShownCard>, StoreError> {
         let mut params = self.params();
-        let mut condition = format!(
-            "shop_id = {} AND subject_kind = {} AND subject_id = {}",
-            params.push(shop_id.as_str()),
-            params.push(subject.kind()),
-            params.push(subject.id()),
-        );
+        let mut condition = showing(&mut params, shop_id, subject);
         if let Some(CardPlace { conversation_id, message_seq }) = after {
             let (id, seq) = (params.push(conversation_id.get()), params.push(message_seq.get()));
-            condition += &format!(" AND (conversation_id, message_seq) > ({id}, {seq})");
+            condition += &format!(" AND (k.conversation_id, k.message_seq) > ({id}, {seq})");
         }
+        self.select_shown(condition, params, limit).await
+    }
+
+    /// Those of them that this buyer sees, the newest `limit`.
+    pub async fn shown_cards_of_buyer(
+        &self,
+        shop_id: &ShopId,
+        subject: &Subject,
+        buyer_id: &UserId,
+        limit: u32,
+    ) -> Result<Vec<ShownCard>, StoreError> {
+        let mut params = self.params();
+        let mut condition = showing(&mut params, shop_id, subject);
+        // One conversation per buyer and shop: its number is found first, so that only its cards are read.
+        condition += &format!(
+            " AND k.conversation_id = (SELECT conversation_id FROM conversation WHERE shop_id = {} AND buyer_id = {})",
+            params.push(shop_id.as_str()),
+            params.push(buyer_id.as_str())
+        );
+        self.select_shown(condition, params, limit).await
+    }
+
+    async fn select_shown(
+        &self,
+        condition: String,
+        params: Params,
+        limit: u32,
+    ) -> Result<Vec<ShownCard>, StoreError> {
         let sql = format!(
-            "SELECT conversation_id, message_seq FROM card WHERE {condition}
-             ORDER BY conversation_id, message_seq LIMIT {limit}"
+            "SELECT {MESSAGE}, v.buyer_id, b.locale FROM card k
+             JOIN message m ON m.conversation_id = k.conversation_id AND m.seq = k.message_seq {LATEST_REVISION}
+             JOIN conversation v ON v.conversation_id = k.conversation_id
+             JOIN buyer b ON b.shop_id = v.shop_id AND b.user_id = v.buyer_id
+             WHERE {condition} ORDER BY k.conversation_id, k.message_seq LIMIT {limit}"
         );
         let rows = self.rows(sql, params).await?;
         rows.iter()
             .map(|row| {
-                Ok(CardPlace {
-                    conversation_id: row::conversation_id(row, "card")?,
-                    message_seq: row::seq(row, "card", "message_seq")?,
+                Ok(ShownCard {
+                    message: row::message(row)?,
+                    buyer_id: row::user_id(row, "conversation", "buyer_id")?,
+                    locale: row::get(row, "locale")?,
                 })
             })
             .collect()
     }
 
-    /// Things of all shops whose cards are to be rendered again by now, longest due first.
-    pub async fn card_refreshes(&self, now: Timestamp, limit: u32) -> Result<Vec<CardRefresh>, StoreError> {
+    /// Takes things of all shops whose cards are to be rendered again by now, longest due first. Until `lease_end` no
+    /// other node takes them, unless they change again; a node that died leaves them to be taken then.
+    pub async fn take_card_refreshes(
+        &self,
+        now: Timestamp,
+        lease_end: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CardRefresh>, StoreError> {
         let mut params = self.params();
         let sql = format!(
-            "SELECT shop_id, subject_kind, subject_id, due_time, generation FROM card_refresh WHERE due_time <= {}
+            "SELECT shop_id, subject_kind, subject_id, generation FROM card_refresh WHERE due_time <= {}
              ORDER BY due_time LIMIT {limit}",
             params.push(now.millis())
         );
-        let rows = self.rows(sql, params).await?;
-        rows.iter()
-            .map(|row| {
-                let kind: String = row::get(row, "subject_kind")?;
-                Ok(CardRefresh {
-                    shop_id: row::shop_id(row, "card_refresh")?,
-                    subject: Subject::read(&kind, row::get(row, "subject_id")?)?,
-                    due_time: row::time(row, "due_time")?,
-                    generation: row::get(row, "generation")?,
-                })
-            })
-            .collect()
+        // Read first, without a lock: most of the time there is nothing to take.
+        let due = self.rows(sql, params).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let transaction = self.begin().await?;
+        let mut taken = Vec::with_capacity(due.len());
+        for row in &due {
+            let kind: String = row::get(row, "subject_kind")?;
+            let refresh = CardRefresh {
+                shop_id: row::shop_id(row, "card_refresh")?,
+                subject: Subject::read(&kind, row::get(row, "subject_id")?)?,
+                generation: row::get::<i64>(row, "generation")? + 1,
+            };
+            let mut params = self.params();
+            let end = params.push(lease_end.millis());
+            let generation = params.push(refresh.generation);
+            let sql = format!(
+                "UPDATE card_refresh SET due_time = {end}, generation = {generation}
+                 WHERE {} AND generation = {generation} - 1",
+                at_subject(&mut params, &refresh.shop_id, &refresh.subject)
+            );
+            if transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0 {
+                taken.push(refresh);
+            }
+        }
+        transaction.commit().await?;
+        Ok(taken)
     }
 
     /// The cards of this thing were rendered; unless it has changed meanwhile, the next time is `next`, or a change.
@@ -156,10 +209,8 @@ impl Store {
         let transaction = self.begin().await?;
         let mut params = self.params();
         let place = format!(
-            "shop_id = {} AND subject_kind = {} AND subject_id = {} AND generation = {}",
-            params.push(done.shop_id.as_str()),
-            params.push(done.subject.kind()),
-            params.push(done.subject.id()),
+            "{} AND generation = {}",
+            at_subject(&mut params, &done.shop_id, &done.subject),
             params.push(done.generation),
         );
         let sql = match next {
@@ -208,4 +259,23 @@ impl Store {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// The cards `k` of a thing.
+fn showing(params: &mut Params, shop_id: &ShopId, subject: &Subject) -> String {
+    format!(
+        "k.shop_id = {} AND k.subject_kind = {} AND k.subject_id = {}",
+        params.push(shop_id.as_str()),
+        params.push(subject.kind()),
+        params.push(subject.id()),
+    )
+}
+
+fn at_subject(params: &mut Params, shop_id: &ShopId, subject: &Subject) -> String {
+    format!(
+        "shop_id = {} AND subject_kind = {} AND subject_id = {}",
+        params.push(shop_id.as_str()),
+        params.push(subject.kind()),
+        params.push(subject.id()),
+    )
 }

@@ -101,6 +101,21 @@ pub struct ShopChanges {
 }
 
 impl ShopChanges {
+    /// Whether nothing is to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { orders, packages, returns, products, coupons, claims, audit, posts, refresh_at } = self;
+        orders.is_empty()
+            && packages.is_empty()
+            && returns.is_empty()
+            && products.is_empty()
+            && coupons.is_empty()
+            && claims.is_empty()
+            && audit.is_empty()
+            && posts.is_empty()
+            && refresh_at.is_empty()
+    }
+
     /// The things whose cards may look different now.
     pub fn subjects(&self) -> BTreeSet<Subject> {
         let orders = self.orders.iter().map(|record| record.order.id.clone());
@@ -125,7 +140,8 @@ impl ShopChanges {
 
 impl Store {
     /// Loads what is wanted of the shop under its locks, asks `decide`, writes what it answers and commits. When this
-    /// returns `Ok`, all of it is durable; when `Err`, none of it is known to be.
+    /// returns `Ok`, all of it is durable; when `Err`, none of it is known to be. Where two make at once what can be made
+    /// once, the second gets [`StoreError::Collision`], and sees the first when it tries again.
     pub async fn change<R: Send>(
         &self,
         shop_id: &ShopId,
@@ -137,7 +153,7 @@ impl Store {
         let hand = Hand { store: self, transaction, shop_id };
         let loaded = hand.load(wanted).await?;
         let (changes, answer) = decide(&loaded);
-        hand.write(&loaded, &changes, now).await?;
+        hand.write(&loaded, &changes, now).await.map_err(StoreError::or_collision)?;
         hand.transaction.commit().await?;
         Ok(answer)
     }
@@ -410,6 +426,7 @@ impl Hand<'_> {
                 record.client_order_id.as_ref().map(|id| id.as_str().to_owned()).into(),
                 note_version.into(),
                 record.remind_time.map(Timestamp::millis).into(),
+                record.lapse_time.map(Timestamp::millis).into(),
                 order.create_time.millis().into(),
                 order.update_time.millis().into(),
                 (record.version + 1).into(),
@@ -435,9 +452,10 @@ impl Hand<'_> {
         let rows = params.rows(rows.into_iter());
         let sql = format!(
             "INSERT INTO shop_order (shop_id, order_id, order_id_folded, buyer_id, status, client_order_id, note_version,
-                 remind_time, create_time, update_time, version, document) VALUES {rows}
+                 remind_time, lapse_time, create_time, update_time, version, document) VALUES {rows}
              ON CONFLICT (shop_id, order_id) DO UPDATE SET status = excluded.status,
                  note_version = excluded.note_version, remind_time = excluded.remind_time,
+                 lapse_time = excluded.lapse_time,
                  update_time = excluded.update_time, version = excluded.version, document = excluded.document"
         );
         self.execute(sql, params).await?;

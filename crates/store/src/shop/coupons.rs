@@ -3,7 +3,7 @@
 use deskwire_protocol::{
     ShopId, Timestamp, UserId,
     coupon::{Claim, CouponStatus, DisplayType},
-    ids::CouponId,
+    ids::{CouponId, OrderId},
 };
 use sea_orm::QueryResult;
 
@@ -150,6 +150,21 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The claim that was used on an order, with whose it is.
+    pub async fn claim_on_order(
+        &self,
+        shop_id: &ShopId,
+        order_id: &OrderId,
+    ) -> Result<Option<ClaimRecord>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT {CLAIM} FROM coupon_claim c WHERE c.shop_id = {} AND c.order_id = {}",
+            params.push(shop_id.as_str()),
+            params.push(order_id.as_str())
+        );
+        self.rows(sql, params).await?.first().map(claim).transpose()
     }
 
     /// What a buyer has claimed, newest first.

@@ -15,5 +15,5 @@ pub use orders::{OrderQuery, ReturnQuery};
 pub use products::ProductQuery;
 pub use record::{
     AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord,
-    PostRecord, ProductRecord, ReturnRequestRecord, Subject,
+    PostRecord, ProductRecord, ReturnRequestRecord, ShownCard, Subject,
 };

@@ -6,7 +6,7 @@ use deskwire_protocol::{
     order::{Editor, EditorKind, OrderStatus, SellerNote},
     returns::ReturnStatus,
 };
-use sea_orm::QueryResult;
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::{
     document,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What an order `o` is read with; join [`NOTE`].
-pub(super) const ORDER: &str = "o.order_id, o.client_order_id, o.remind_time, o.version, o.document, o.note_version, \
+pub(super) const ORDER: &str = "o.order_id, o.client_order_id, o.remind_time, o.lapse_time, o.version, o.document, o.note_version, \
      n.text AS note_text, n.editor_kind, n.editor_id, n.editor_name, n.update_time AS note_time";
 /// The current note of order `o`.
 pub(super) const NOTE: &str = "LEFT JOIN seller_note n \
@@ -59,6 +59,7 @@ pub(super) fn order(row: &QueryResult) -> Result<OrderRecord, StoreError> {
         order: document::read(row, "shop_order")?,
         client_order_id: row::id(row, "shop_order", "client_order_id")?,
         remind_time: row::get::<Option<i64>>(row, "remind_time")?.map(Timestamp::from_millis),
+        lapse_time: row::get::<Option<i64>>(row, "lapse_time")?.map(Timestamp::from_millis),
         note,
         version: row::get(row, "version")?,
     })
@@ -308,6 +309,42 @@ impl Store {
         let sql = format!(
             "SELECT o.shop_id, {ORDER} FROM shop_order o {NOTE} WHERE o.remind_time <= {}
              ORDER BY o.remind_time LIMIT {limit}",
+            params.push(now.millis())
+        );
+        let rows = self.rows(sql, params).await?;
+        rows.iter().map(|row| Ok((row::shop_id(row, "shop_order")?, order(row)?))).collect()
+    }
+
+    /// The agents are told of this reminder now; whether nobody else did, here or on another node.
+    pub async fn take_reminder(
+        &self,
+        shop_id: &ShopId,
+        id: &OrderId,
+        remind_time: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.begin().await?;
+        let mut params = self.params();
+        let sql = format!(
+            "UPDATE shop_order SET remind_time = NULL WHERE shop_id = {} AND order_id = {} AND remind_time = {}",
+            params.push(shop_id.as_str()),
+            params.push(id.as_str()),
+            params.push(remind_time.millis())
+        );
+        let taken = transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+
+    /// Orders of all shops that were placed here and not paid in time, longest due first.
+    pub async fn orders_lapsing(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(ShopId, OrderRecord)>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT o.shop_id, {ORDER} FROM shop_order o {NOTE} WHERE o.lapse_time <= {}
+             ORDER BY o.lapse_time LIMIT {limit}",
             params.push(now.millis())
         );
         let rows = self.rows(sql, params).await?;

@@ -10,6 +10,8 @@ use deskwire_protocol::{
     returns::Return,
 };
 
+use crate::MessageRecord;
+
 /// An order. Of `order` the parts that come from elsewhere (note, parcels, returns, reminder, links) are left empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRecord {
@@ -19,6 +21,8 @@ pub struct OrderRecord {
     pub client_order_id: Option<ClientOrderId>,
     /// When the shop's agents are to be told that its nearest deadline is near; none once they were told.
     pub remind_time: Option<Timestamp>,
+    /// When it is cancelled by itself unless it was paid; only while it was placed here and is not paid.
+    pub lapse_time: Option<Timestamp>,
     /// The current note.
     pub note: Option<SellerNote>,
     /// Counts the changes of the order, its parcels and its returns.
@@ -139,6 +143,25 @@ pub struct CardPlace {
     pub message_seq: Seq,
 }
 
+/// A message that shows a thing, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownCard {
+    /// The message in its latest revision.
+    pub message: MessageRecord,
+    /// Whose conversation it is in.
+    pub buyer_id: UserId,
+    /// The buyer's language, where it is known.
+    pub locale: Option<String>,
+}
+
+impl ShownCard {
+    /// Where it is.
+    #[must_use]
+    pub const fn place(&self) -> CardPlace {
+        CardPlace { conversation_id: self.message.conversation_id, message_seq: self.message.seq }
+    }
+}
+
 /// A card, and the version of its thing that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardRecord {
@@ -159,9 +182,7 @@ pub struct CardRefresh {
     pub shop_id: ShopId,
     /// Of which thing.
     pub subject: Subject,
-    /// Since when, or from when on.
-    pub due_time: Timestamp,
-    /// Counts the changes since they were last rendered.
+    /// Changes whenever the thing does, or someone takes it.
     pub generation: i64,
 }
 

@@ -9,19 +9,19 @@ const TEMPLATE_BYTES: usize = 256;
 
 /// As configured: `https://…/{order_id}`, or a path of this server. `{shop_id}` may stand in each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LinkTemplates {
+pub struct LinkTemplates {
     /// The order detail page, by `{order_id}`.
-    pub(crate) order_detail: String,
+    pub order_detail: String,
     /// The tracking page of an order, by `{order_id}`.
-    pub(crate) tracking: String,
+    pub tracking: String,
     /// The returns and refunds page of an order, by `{order_id}`; may have `{return_id}`, which is empty before a request.
-    pub(crate) returns: String,
+    pub returns: String,
     /// The page on which a return or refund is asked for, by `{order_id}`.
-    pub(crate) return_request: String,
+    pub return_request: String,
     /// The product detail page, by `{product_id}`.
-    pub(crate) product_detail: String,
+    pub product_detail: String,
     /// The coupon detail page, by `{coupon_id}`.
-    pub(crate) coupon_detail: String,
+    pub coupon_detail: String,
 }
 
 impl Default for LinkTemplates {
@@ -41,14 +41,16 @@ impl Default for LinkTemplates {
 /// Why a template is none; continues the sentence "`links.…` …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`links.{name}` {problem}")]
-pub(crate) struct LinkError {
-    name: &'static str,
-    problem: String,
+pub struct LinkError {
+    /// Which: `order_detail`.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// The templates, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Links {
+pub struct Links {
     order_detail: Template,
     tracking: Template,
     returns: Template,
@@ -59,7 +61,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// Checks the templates.
-    pub(crate) fn new(templates: &LinkTemplates) -> Result<Self, LinkError> {
+    pub fn new(templates: &LinkTemplates) -> Result<Self, LinkError> {
         let parse = |name, template: &str, needed, also: &[&str]| {
             Template::parse(template, needed, also).map_err(|problem| LinkError { name, problem })
         };

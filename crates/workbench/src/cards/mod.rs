@@ -31,7 +31,7 @@ use deskwire_protocol::{
 };
 
 pub(crate) use draft::{CARD_BYTES, ITEMS};
-pub(crate) use link::{LinkError, LinkTemplates, Links};
+pub use link::{LinkError, LinkTemplates, Links};
 
 use crate::locale::{Speech, Zone};
 

@@ -8,5 +8,6 @@ mod words;
 mod zone;
 
 pub(crate) use negotiate::Locale;
-pub(crate) use speech::{LocaleError, Speech, Speeches, isolated};
-pub(crate) use zone::{Zone, ZoneError};
+pub use speech::LocaleError;
+pub(crate) use speech::{Speech, Speeches, isolated};
+pub use zone::{Zone, ZoneError};

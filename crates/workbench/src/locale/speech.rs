@@ -15,7 +15,7 @@ use super::{Locale, Zone, money};
 /// A language that cannot be spoken: its words or its data are not as the binary was tested.
 #[derive(Debug, thiserror::Error)]
 #[error("the language {} cannot be made ready: {problem}", locale.tag())]
-pub(crate) struct LocaleError {
+pub struct LocaleError {
     locale: Locale,
     problem: String,
 }

@@ -6,12 +6,12 @@ use jiff::tz::TimeZone;
 
 /// What a shop's clocks show. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Zone(TimeZone);
+pub struct Zone(TimeZone);
 
 /// No time zone has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be an IANA time zone, as \"Asia/Jakarta\"; {0:?} is none")]
-pub(crate) struct ZoneError(String);
+pub struct ZoneError(String);
 
 /// A moment, as clocks and calendars of a zone show it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,10 +23,10 @@ pub(super) struct Local {
 
 impl Zone {
     /// The zone of shops that named none.
-    pub(crate) const UTC: Self = Self(TimeZone::UTC);
+    pub const UTC: Self = Self(TimeZone::UTC);
 
     /// By its IANA name, in any case.
-    pub(crate) fn named(name: &str) -> Result<Self, ZoneError> {
+    pub fn named(name: &str) -> Result<Self, ZoneError> {
         TimeZone::get(name).map(Self).map_err(|_| ZoneError(name.chars().take(64).collect()))
     }
 

@@ -3,6 +3,8 @@
 //! Before delivery only the money can be asked for, because nothing came, and only when it is overdue. After delivery
 //! everything can be asked for while the window is open. A change of mind needs the goods back.
 
+use std::time::Duration;
+
 use deskwire_protocol::{
     Timestamp,
     card::NotSendableCode,
@@ -49,6 +51,35 @@ pub(crate) fn sendable(result: &EligibilityResult) -> Result<(), (NotSendableCod
     let reason = result.eligibility.iter().find_map(|way| way.ineligible_reason.clone());
     let reason = reason.unwrap_or_else(|| crate::rules::refusal::reason(NotSendableCode::NotEligible).into());
     Err((NotSendableCode::NotEligible, reason))
+}
+
+/// Until when something of the order can be returned, of what can be now; none where that has no end.
+pub(crate) fn open_until(file: OrderFile<'_>, times: &ReturnTimes, now: Timestamp) -> Option<Timestamp> {
+    let left = file.order.line_items.iter().filter(|item| quantity_left(file, item) > 0);
+    let mut until = None;
+    for item in left {
+        match whereabouts(file, item, now) {
+            // The window's last moment is still within it.
+            Whereabouts::WithTheBuyer { since } if now.since(since) <= times.window => {
+                until = until.max(Some(since.plus(times.window + Duration::from_millis(1))));
+            }
+            Whereabouts::OnTheWay { overdue: true } => return None,
+            Whereabouts::Unpaid
+            | Whereabouts::Cancelled
+            | Whereabouts::AtTheShop
+            | Whereabouts::OnTheWay { overdue: false }
+            | Whereabouts::WithTheBuyer { .. } => {}
+        }
+    }
+    until
+}
+
+/// When the money for what is on its way can be asked for because it should have come by then.
+pub(crate) fn opens_at(file: OrderFile<'_>, now: Timestamp) -> Option<Timestamp> {
+    let is_waited_for = file.order.line_items.iter().any(|item| {
+        quantity_left(file, item) > 0 && whereabouts(file, item, now) == Whereabouts::OnTheWay { overdue: false }
+    });
+    due_time(file).filter(|due| is_waited_for && *due > now)
 }
 
 /// How many of a line item are neither returned nor asked for.
@@ -234,13 +265,18 @@ fn in_parcels(file: OrderFile<'_>, item: &LineItem, now: Timestamp) -> Whereabou
 
 /// Whether an order should have come. Where no one has said when it comes, whoever asks for the money is heard.
 fn is_overdue(file: OrderFile<'_>, now: Timestamp) -> bool {
+    due_time(file).is_none_or(|due| due <= now)
+}
+
+/// When all of it should have come, where anyone said.
+fn due_time(file: OrderFile<'_>) -> Option<Timestamp> {
     let predicted = file
         .packages
         .iter()
         .filter(|package| package.status != PackageStatus::Cancelled && delivered_at(package).is_none())
         .filter_map(|package| package.predict_delivery_time_max)
         .max();
-    predicted.max(file.order.deadlines.delivery_due_time).is_none_or(|due| due <= now)
+    predicted.max(file.order.deadlines.delivery_due_time)
 }
 
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! A buyer orders a product: the order, what it takes of the stock and the coupon it uses are written together, once.
+
+use deskwire_protocol::{
+    Timestamp,
+    card::{CardKind, ThingKind},
+    coupon::Claim,
+    ids::{LineItemId, OrderId},
+    order::{Order, OrderResult, OrderStatus},
+    product::OrderPlaceParams,
+};
+use deskwire_store::{
+    ClaimRecord, OrderRecord, PostRecord, ProductRecord, Shelf, ShopChanges, Subject, Wanted,
+};
+
+use crate::{
+    Caller, Workbench, WorkbenchError,
+    coupons::{facts, with},
+    owed::post_id,
+    rules::{
+        place::{NewOrder, Placed, Wares, place},
+        products::stock,
+    },
+    workbench::Deed,
+};
+
+impl Workbench {
+    /// `buyer.orders.place`: twice by one `client_order_id` is one order, answered as it stands now.
+    pub async fn orders_place(
+        &self,
+        caller: &Caller,
+        params: OrderPlaceParams,
+    ) -> Result<OrderResult, WorkbenchError> {
+        let (shop_id, buyer_id) = (&caller.scope.shop_id, &caller.scope.user_id);
+        let order_id: OrderId = self.draw_id("ord")?;
+        let wanted = Wanted {
+            client_orders: vec![(buyer_id.clone(), params.client_order_id.clone())],
+            skus: vec![params.sku_id.clone()],
+            claims: params.coupon_id.iter().map(|id| (id.clone(), buyer_id.clone())).collect(),
+            ..Wanted::default()
+        };
+        let deed = Deed {
+            editor: caller.editor(),
+            action: "orders.place",
+            kind: ThingKind::Order,
+            id: order_id.to_string(),
+        };
+        let new = NewOrder {
+            order_id,
+            line_item_id: LineItemId::new("1").map_err(|problem| WorkbenchError::invalid("id", problem))?,
+            payment_window: self.config().payment_window,
+        };
+        let record = self.change(shop_id, &wanted, deed, |loaded, now| {
+            let known = |record: &&OrderRecord| {
+                record.order.user_id == *buyer_id
+                    && record.client_order_id.as_ref() == Some(&params.client_order_id)
+            };
+            if let Some(known) = loaded.orders.values().find(known) {
+                return Ok((ShopChanges::default(), known.clone()));
+            }
+            self.placed(loaded, caller, &params, new.clone(), now)
+        });
+        let record = record.await?;
+        if let Some(coupon_id) = &params.coupon_id {
+            self.show_buyer(shop_id, &Subject::Coupon(coupon_id.clone()), buyer_id).await;
+        }
+        let orders = self.complete(shop_id, vec![record], caller.scope.side()).await?;
+        Ok(OrderResult { order: orders.into_iter().next().ok_or(WorkbenchError::NotFound)? })
+    }
+
+    fn placed(
+        &self,
+        loaded: &Shelf,
+        caller: &Caller,
+        params: &OrderPlaceParams,
+        new: NewOrder,
+        now: Timestamp,
+    ) -> Result<(ShopChanges, OrderRecord), WorkbenchError> {
+        let buyer_id = &caller.scope.user_id;
+        let product = loaded.skus.get(&params.sku_id).and_then(|id| loaded.products.get(id));
+        let product = product.ok_or(WorkbenchError::NotFound)?;
+        let coupon = params.coupon_id.as_ref().and_then(|id| loaded.coupons.get(id));
+        let facts = coupon.map(facts);
+        let claims: Vec<Claim> = loaded.claims.iter().map(|record| record.claim.clone()).collect();
+        let wares = Wares {
+            product: &product.product,
+            coupon: facts.as_ref().map(|facts| (facts, claims.as_slice())),
+        };
+        let Placed { order, product: left, redeemed } = place(params, buyer_id, wares, new, now)?;
+        let mut record = OrderRecord {
+            order,
+            client_order_id: Some(params.client_order_id.clone()),
+            remind_time: None,
+            lapse_time: None,
+            note: None,
+            version: 0,
+        };
+        self.set_times(None, &mut record, now);
+        let mut changes = ShopChanges {
+            orders: vec![record.clone()],
+            products: vec![ProductRecord { stock: stock(&left), product: left, ..product.clone() }],
+            posts: vec![PostRecord {
+                post_no: 0,
+                buyer_id: buyer_id.clone(),
+                client_message_id: post_id("order", record.order.id.as_str())?,
+                kind: CardKind::Order,
+                reference: record.order.id.to_string(),
+            }],
+            ..ShopChanges::default()
+        };
+        if let (Some(stored), Some((used, claim))) = (coupon, redeemed) {
+            changes.coupons.push(with(stored, used));
+            changes.claims.push(ClaimRecord { buyer_id: buyer_id.clone(), claim });
+        }
+        Ok((changes, record))
+    }
+
+    /// When an order's agents are to be reminded, and when it lapses. Of a deadline that stays they are told once.
+    pub(crate) fn set_times(&self, stored: Option<&OrderRecord>, record: &mut OrderRecord, now: Timestamp) {
+        let nearest = |order: &Order| order.nearest_deadline(now).filter(|reminder| !reminder.overdue);
+        let deadline = nearest(&record.order).map(|reminder| (reminder.kind, reminder.due_time));
+        let before = stored
+            .and_then(|stored| nearest(&stored.order))
+            .map(|reminder| (reminder.kind, reminder.due_time));
+        record.remind_time = match (stored, deadline) {
+            (Some(stored), Some(deadline)) if before == Some(deadline) => stored.remind_time,
+            (_, deadline) => {
+                deadline.map(|(_, due_time)| due_time.minus(self.config().deadline_notice))
+            }
+        };
+        let waits_for_payment = record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
+        record.lapse_time = record.order.deadlines.payment_due_time.filter(|_| waits_for_payment);
+    }
+}
