@@ -146,6 +146,45 @@ impl Call<'_> {
             MethodName::ConversationAttach => self.attaching::<method::ConversationAttach, _>(
                 |s, params| async move { s.attach(params).await },
             ),
+
+            MethodName::CardAct
+            | MethodName::BuyerOrdersList
+            | MethodName::BuyerOrdersGet
+            | MethodName::BuyerOrdersPlace
+            | MethodName::BuyerLogisticsGet
+            | MethodName::BuyerReturnsEligibility
+            | MethodName::BuyerReturnsSubmit
+            | MethodName::BuyerReturnsList
+            | MethodName::BuyerProductsGet
+            | MethodName::BuyerCouponsClaim
+            | MethodName::BuyerCouponsList
+            | MethodName::WorkbenchOrdersList
+            | MethodName::WorkbenchOrdersGet
+            | MethodName::WorkbenchOrdersNoteGet
+            | MethodName::WorkbenchOrdersNoteSet
+            | MethodName::WorkbenchOrdersNoteHistory
+            | MethodName::WorkbenchOrdersSendCard
+            | MethodName::WorkbenchLogisticsGet
+            | MethodName::WorkbenchLogisticsSendCard
+            | MethodName::WorkbenchReturnsList
+            | MethodName::WorkbenchReturnsGet
+            | MethodName::WorkbenchReturnsEligibility
+            | MethodName::WorkbenchReturnsSendCard
+            | MethodName::WorkbenchReturnsApprove
+            | MethodName::WorkbenchReturnsReject
+            | MethodName::WorkbenchProductsList
+            | MethodName::WorkbenchProductsGet
+            | MethodName::WorkbenchProductsAlternatives
+            | MethodName::WorkbenchProductsSendCard
+            | MethodName::WorkbenchCouponsList
+            | MethodName::WorkbenchCouponsGet
+            | MethodName::WorkbenchCouponsCreate
+            | MethodName::WorkbenchCouponsUpdate
+            | MethodName::WorkbenchCouponsDuplicate
+            | MethodName::WorkbenchCouponsDeactivate
+            | MethodName::WorkbenchCouponsIssue
+            | MethodName::WorkbenchCouponsSendCard
+            | MethodName::WorkbenchCardsCheck => self.beside_the_chat(name),
         }
     }
 

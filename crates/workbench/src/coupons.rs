@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use deskwire_protocol::{
     ConversationId, ShopId, Timestamp,
-    card::ThingKind,
+    card::{CouponSendCardParams, ThingKind},
     coupon::{
         BuyerCouponsListParams, BuyerCouponsListResult, Claim, ClaimResult, Coupon, CouponClaimParams,
         CouponCreateParams, CouponDuplicateParams, CouponIssueParams, CouponParams, CouponResult, CouponStatus,
@@ -122,7 +122,9 @@ impl Workbench {
         coupon: &Coupon,
     ) -> Result<(), WorkbenchError> {
         let client_message_id = crate::owed::post_id("coupon", coupon.id.as_str())?;
-        self.send_coupon(caller, conversation_id, client_message_id, &coupon.id).await?.await.map(drop)
+        let params =
+            CouponSendCardParams { conversation_id, client_message_id, coupon_id: coupon.id.clone() };
+        self.prepare_coupon_card(caller, params).await?.send().await.map(drop)
     }
 
     /// Makes a coupon, once for each name that the agent's client gives it.

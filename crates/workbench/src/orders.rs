@@ -51,7 +51,7 @@ impl Workbench {
         self.list_orders(&caller.scope, &caller.scope.user_id, query, page_size).await
     }
 
-    async fn list_orders(
+    pub(crate) async fn list_orders(
         &self,
         scope: &Scope,
         buyer_id: &UserId,

@@ -192,11 +192,9 @@ impl Workbench {
         Ok(ReturnResult { request: self.complete_return(shop_id, request.await?) })
     }
 
-    /// Approves what the shop did not answer in time. Returns whether there may be more.
-    pub(crate) async fn approve_overdue(&self) -> Result<bool, WorkbenchError> {
-        let due = self.store().returns_due(self.now(), DUE).await?;
-        let more = due.len() == usize::try_from(DUE).unwrap_or(usize::MAX);
-        for (shop_id, record) in due {
+    /// Approves what the shop did not answer in time.
+    pub(crate) async fn approve_overdue(&self) -> Result<(), WorkbenchError> {
+        for (shop_id, record) in self.store().returns_due(self.now(), DUE).await? {
             let return_id = record.request.return_id;
             let wanted = Wanted { returns: vec![return_id.clone()], ..Wanted::default() };
             let deed = Deed {
@@ -214,7 +212,7 @@ impl Workbench {
             })
             .await?;
         }
-        Ok(more)
+        Ok(())
     }
 
     pub(crate) fn return_times(&self) -> ReturnTimes {

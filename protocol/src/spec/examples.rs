@@ -1,5 +1,7 @@
 //! One example of everything: for the documents, and for the golden frames that hold the encodings still.
 
+mod workbench;
+
 use serde_json::{Value, json};
 
 use crate::{MethodName, event::EventName};
@@ -70,31 +72,6 @@ fn sequenced(event: Option<&str>, seq: i64, message: &Value) -> Value {
 
 fn presence() -> Value {
     json!({ "role": "BUYER", "user_id": "b-1", "online": true })
-}
-
-fn order() -> Value {
-    let money = |amount: &str| json!({ "amount": amount, "currency": "EUR" });
-    json!({
-        "id": "o-1",
-        "status": "AWAITING_SHIPMENT",
-        "create_time": 1_763_990_000_000_i64,
-        "update_time": 1_763_990_000_000_i64,
-        "user_id": "b-1",
-        "is_cod": false,
-        "payment": {
-            "currency": "EUR", "sub_total": money("25.00"), "shipping_fee": money("3.50"), "tax": money("0.00"),
-            "total_amount": money("28.50"),
-        },
-        "line_items": [{
-            "id": "1", "product_id": "p-1", "product_name": "Linen shirt", "sku_id": "p-1-m", "sku_name": "M",
-            "sale_price": money("12.50"), "quantity": 2,
-        }],
-        "deadlines": { "shipping_due_time": 1_764_080_000_000_i64 },
-        "seller_note": {
-            "text": "Gift wrap.", "version": 1, "update_time": 1_763_995_000_000_i64,
-            "editor": { "kind": "AGENT", "id": "a-1", "name": "Grace" },
-        },
-    })
 }
 
 /// An example of a call.
@@ -188,6 +165,38 @@ pub fn example(name: MethodName) -> Example {
         MethodName::MessageRecall => {
             (with("message_id", format!("{CONVERSATION}-16").into()), json!({ "seq": 18 }))
         }
+        MethodName::CardAct => workbench::card_act(),
+        MethodName::BuyerOrdersList => workbench::buyer_orders_list(),
+        MethodName::BuyerOrdersGet => workbench::buyer_order(),
+        MethodName::BuyerOrdersPlace => workbench::orders_place(),
+        MethodName::BuyerLogisticsGet | MethodName::WorkbenchLogisticsGet => workbench::logistics(),
+        MethodName::BuyerReturnsEligibility | MethodName::WorkbenchReturnsEligibility => workbench::returns_eligibility(),
+        MethodName::BuyerReturnsSubmit => workbench::returns_submit(),
+        MethodName::BuyerReturnsList => workbench::buyer_returns_list(),
+        MethodName::BuyerProductsGet | MethodName::WorkbenchProductsGet => workbench::product_get(),
+        MethodName::BuyerCouponsClaim => workbench::coupons_claim(),
+        MethodName::BuyerCouponsList => workbench::buyer_coupons_list(),
+        MethodName::WorkbenchOrdersList => workbench::orders_list(),
+        MethodName::WorkbenchOrdersGet => workbench::order_get(),
+        MethodName::WorkbenchOrdersNoteGet => workbench::note_get(),
+        MethodName::WorkbenchOrdersNoteSet => workbench::note_set(),
+        MethodName::WorkbenchOrdersNoteHistory => workbench::note_history(),
+        MethodName::WorkbenchOrdersSendCard | MethodName::WorkbenchReturnsSendCard => workbench::order_card(),
+        MethodName::WorkbenchLogisticsSendCard => workbench::logistics_card(),
+        MethodName::WorkbenchReturnsList => workbench::returns_list(),
+        MethodName::WorkbenchReturnsGet => workbench::return_get(),
+        MethodName::WorkbenchReturnsApprove | MethodName::WorkbenchReturnsReject => workbench::return_answer(),
+        MethodName::WorkbenchProductsList => workbench::products_list(),
+        MethodName::WorkbenchProductsAlternatives => workbench::alternatives(),
+        MethodName::WorkbenchProductsSendCard => workbench::product_cards(),
+        MethodName::WorkbenchCouponsList => workbench::coupons_list(),
+        MethodName::WorkbenchCouponsGet | MethodName::WorkbenchCouponsDeactivate => workbench::coupon_get(),
+        MethodName::WorkbenchCouponsCreate => workbench::coupon_create(),
+        MethodName::WorkbenchCouponsUpdate => workbench::coupon_update(),
+        MethodName::WorkbenchCouponsDuplicate => workbench::coupon_duplicate(),
+        MethodName::WorkbenchCouponsIssue => workbench::coupon_issue(),
+        MethodName::WorkbenchCouponsSendCard => workbench::coupon_card(),
+        MethodName::WorkbenchCardsCheck => workbench::cards_check(),
         MethodName::RpcDiscover => (json!({}), json!({ "openrpc": "1.3.2" })),
     };
     Example { params, result }
@@ -213,7 +222,7 @@ pub fn push_examples() -> Vec<(EventName, Value)> {
                 EventName::Presence => presence(),
                 EventName::WorkbenchOrders => json!({
                     "conversation_id": CONVERSATION, "buyer_id": "b-1", "message_id": format!("{CONVERSATION}-17"),
-                    "orders": [order()], "next_page_token": "",
+                    "orders": [workbench::order()], "next_page_token": "",
                 }),
                 EventName::WorkbenchChanged => json!({
                     "kind": "PACKAGE", "id": "pk-1", "order_id": "o-1", "buyer_id": "b-1",

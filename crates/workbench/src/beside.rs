@@ -1,0 +1,58 @@
+//! What stands beside the chat without being asked for: a buyer's orders when their conversation is opened, and an order
+//! whose id is written in a message.
+
+use deskwire_chat::bus;
+use deskwire_protocol::{
+    ConversationId, MessageId, order::WorkbenchOrders, page::PageSize,
+};
+use deskwire_store::OrderQuery;
+
+use crate::{Caller, Workbench, WorkbenchError, rules::recognise::order_ids};
+
+impl Workbench {
+    /// The first page of the orders of this conversation's buyer, for the agent who opens it.
+    pub async fn orders_beside(
+        &self,
+        caller: &Caller,
+        conversation_id: ConversationId,
+    ) -> Result<WorkbenchOrders, WorkbenchError> {
+        let buyer_id = self.audience(&caller.scope, conversation_id).await?.buyer_id;
+        let page = self
+            .list_orders(&caller.scope, &buyer_id, OrderQuery::default(), PageSize::default())
+            .await?;
+        Ok(WorkbenchOrders {
+            conversation_id,
+            buyer_id,
+            message_id: None,
+            orders: page.orders,
+            next_page_token: page.next_page_token,
+        })
+    }
+
+    /// Tells the agents who are attached to a buyer's conversation which of the buyer's orders a message names.
+    pub async fn recognise_orders(
+        &self,
+        caller: &Caller,
+        message_id: MessageId,
+        text: &str,
+    ) -> Result<(), WorkbenchError> {
+        let ids = order_ids(text);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (shop_id, buyer_id) = (&caller.scope.shop_id, &caller.scope.user_id);
+        let orders = self.orders_of(shop_id, buyer_id, &ids).await?;
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let named = WorkbenchOrders {
+            conversation_id: message_id.conversation_id,
+            buyer_id: buyer_id.clone(),
+            message_id: Some(message_id),
+            orders,
+            next_page_token: String::new(),
+        };
+        self.chat().tell_workbenches(shop_id, vec![bus::Workbench::Orders(Box::new(named))]).await;
+        Ok(())
+    }
+}

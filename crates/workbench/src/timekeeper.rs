@@ -1,0 +1,123 @@
+//! Does what is due: requests that the shop left unanswered are approved, orders that nobody paid give back what they
+//! took, agents are told of deadlines that come near. On any node, once.
+
+use deskwire_chat::bus;
+use deskwire_protocol::{ShopId, card::ThingKind, event::DeadlineNear};
+use deskwire_store::{ClaimRecord, OrderRecord, ProductRecord, ShopChanges, Wanted};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Workbench, WorkbenchError,
+    coupons::{facts, with},
+    rules::{
+        lapse::{Lapsed, lapse},
+        products::stock,
+    },
+    workbench::{Deed, system},
+};
+
+/// Worked off at once.
+const DUE: u32 = 100;
+
+impl Workbench {
+    /// Looks for what is due, until `shutdown`.
+    pub(crate) async fn keep_time(&self, shutdown: CancellationToken) {
+        let look = async {
+            loop {
+                for (what, outcome) in [
+                    ("requests for returns", self.approve_overdue().await),
+                    ("orders that were not paid", self.lapse_overdue().await),
+                    ("deadlines", self.remind().await),
+                ] {
+                    if let Err(error) = outcome {
+                        tracing::warn!(%error, what, "what is due could not be done; it is tried again soon");
+                    }
+                }
+                sleep(self.config().poll_interval).await;
+            }
+        };
+        shutdown.run_until_cancelled(look).await;
+    }
+
+    /// Cancels what was placed here and not paid in time.
+    async fn lapse_overdue(&self) -> Result<(), WorkbenchError> {
+        for (shop_id, record) in self.store().orders_lapsing(self.now(), DUE).await? {
+            self.lapse(&shop_id, &record).await?;
+        }
+        Ok(())
+    }
+
+    async fn lapse(&self, shop_id: &ShopId, due: &OrderRecord) -> Result<(), WorkbenchError> {
+        let id = &due.order.id;
+        let used = self.store().claim_on_order(shop_id, id).await?;
+        let wanted = Wanted {
+            orders: vec![id.clone()],
+            skus: due.order.line_items.iter().map(|item| item.sku_id.clone()).collect(),
+            claims: used.iter().map(|used| (used.claim.coupon_id.clone(), used.buyer_id.clone())).collect(),
+            ..Wanted::default()
+        };
+        let deed = Deed {
+            editor: system(),
+            action: "orders.lapse",
+            kind: ThingKind::Order,
+            id: id.to_string(),
+        };
+        self.change(shop_id, &wanted, deed, |loaded, now| {
+            let Some(stored) = loaded.orders.get(id) else { return Ok((ShopChanges::default(), ())) };
+            let sku_id = stored.order.line_items.first().map(|item| &item.sku_id);
+            let product = sku_id.and_then(|id| loaded.skus.get(id)).and_then(|id| loaded.products.get(id));
+            let claim = loaded.claims.iter().find(|had| had.claim.order_id.as_ref() == Some(id));
+            let coupon = claim.and_then(|claim| loaded.coupons.get(&claim.claim.coupon_id));
+            let facts = coupon.map(facts);
+            let used = facts.as_ref().zip(claim.map(|claim| &claim.claim));
+            let Some(Lapsed { order, product: stocked, given_back }) =
+                lapse(&stored.order, product.map(|record| &record.product), used, now)?
+            else {
+                // Paid or cancelled meanwhile: it lapses no more.
+                let mut record = stored.clone();
+                self.set_times(Some(stored), &mut record, now);
+                let is_new = record.lapse_time != stored.lapse_time;
+                let orders = if is_new { vec![record] } else { Vec::new() };
+                return Ok((ShopChanges { orders, ..ShopChanges::default() }, ()));
+            };
+            let mut record = OrderRecord { order, ..stored.clone() };
+            self.set_times(Some(stored), &mut record, now);
+            let mut changes = ShopChanges { orders: vec![record], ..ShopChanges::default() };
+            if let (Some(stored), Some(stocked)) = (product, stocked) {
+                changes.products.push(ProductRecord {
+                    stock: stock(&stocked),
+                    product: stocked,
+                    ..stored.clone()
+                });
+            }
+            if let (Some(stored), Some(had), Some((given, claim))) = (coupon, claim, given_back) {
+                changes.coupons.push(with(stored, given));
+                changes.claims.push(ClaimRecord { claim, ..had.clone() });
+            }
+            Ok((changes, ()))
+        })
+        .await
+    }
+
+    /// Tells agents of deadlines that come near.
+    async fn remind(&self) -> Result<(), WorkbenchError> {
+        let now = self.now();
+        for (shop_id, record) in self.store().reminders_due(now, DUE).await? {
+            let Some(remind_time) = record.remind_time else { continue };
+            let order = &record.order;
+            if !self.store().take_reminder(&shop_id, &order.id, remind_time).await? {
+                continue;
+            }
+            if let Some(reminder) = order.nearest_deadline(now).filter(|reminder| !reminder.overdue) {
+                let near = DeadlineNear {
+                    order_id: order.id.clone(),
+                    buyer_id: order.user_id.clone(),
+                    reminder,
+                };
+                self.chat().tell_workbenches(&shop_id, vec![bus::Workbench::DeadlineNear(near)]).await;
+            }
+        }
+        Ok(())
+    }
+}
