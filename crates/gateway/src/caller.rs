@@ -15,7 +15,7 @@ use deskwire_store::Scope;
 use tokio::sync::Notify;
 use tracing::debug;
 
-use crate::{Claims, gate::Gate, limits::Limits};
+use crate::{Claims, gate::Gate, lane::Lane, limits::Limits};
 
 /// The caller behind a socket.
 pub(crate) struct Caller {
@@ -26,6 +26,7 @@ pub(crate) struct Caller {
     pub(crate) user: SessionUser,
     pub(crate) codec: Codec,
     pub(crate) limits: Limits,
+    pub(crate) lane: Lane,
     expire_time: AtomicI64,
     issue_time: AtomicI64,
     /// `session.start` was answered. A socket authenticated by its upgrade may still call it, once.
@@ -47,6 +48,7 @@ impl Caller {
     ) -> Self {
         Self {
             limits: Limits::new(&gate.config, scope.role),
+            lane: Lane::default(),
             gate,
             session,
             session_id,

@@ -1,6 +1,8 @@
 //! Frames to methods. What must keep its order is handed to chat here, inline, in the order of the frames; everything
 //! else overlaps up to the limit, and replies are matched by id.
 
+mod workbench;
+
 use std::{
     future::Future,
     sync::{Arc, LazyLock},
@@ -8,8 +10,10 @@ use std::{
 
 use deskwire_chat::{ChatError, Hold, Session};
 use deskwire_protocol::{
-    ErrorObject, ErrorType, Inbound, Method, MethodName, Params, Refused, Request, method, session::Pong,
+    ErrorObject, ErrorType, Inbound, Method, MethodName, Params, Refused, Request, Role, SendContent,
+    conversation::Conversation, message::SendParams, method, session::Pong,
 };
+use deskwire_workbench::named_orders;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -95,7 +99,7 @@ impl Call<'_> {
             }
             MethodName::RpcDiscover => self.at_once::<method::RpcDiscover>(openrpc),
 
-            MethodName::MessageSend => self.send::<method::MessageSend, _>(Session::send),
+            MethodName::MessageSend => self.send_message(),
             MethodName::ConversationNote => self.send::<method::ConversationNote, _>(Session::note),
             MethodName::MessageRecall => self.ordered::<method::MessageRecall, _>(Session::recall),
             MethodName::ConversationRead => self.ordered::<method::ConversationRead, _>(Session::read),
@@ -136,15 +140,18 @@ impl Call<'_> {
             MethodName::ConversationOpen => {
                 self.attaching::<method::ConversationOpen, _>(
                     |s, params| async move { s.open(params).await },
+                    |opened| &opened.conversation,
                 );
             }
             MethodName::ConversationTake => {
                 self.attaching::<method::ConversationTake, _>(
                     |s, params| async move { s.take(params).await },
+                    |taken| &taken.conversation,
                 );
             }
             MethodName::ConversationAttach => self.attaching::<method::ConversationAttach, _>(
                 |s, params| async move { s.attach(params).await },
+                |attached| &attached.conversation,
             ),
 
             MethodName::CardAct
@@ -194,31 +201,58 @@ impl Call<'_> {
         responder.answer(&params.read::<M::Params>().map(|_| answer()), Vec::new());
     }
 
-    /// A write that counts as a send.
-    fn send<'s, M, F>(self, call: impl FnOnce(&'s Session, M::Params) -> F)
-    where
-        Self: 's,
-        M: Method<Result: 'static>,
-        F: Future<Output = Result<M::Result, ChatError>> + Send + 'static,
-    {
-        if let Err(wait) = self.caller.limits.send() {
-            let error = ErrorObject::from(ErrorType::TooManyRequests).with_retry_after(wait);
-            return self.responder.refuse(error);
-        }
-        self.ordered::<M, F>(call);
+    /// A buyer's message may name orders, of which the agents beside the chat are told.
+    fn send_message(self) {
+        let caller = Arc::clone(self.caller);
+        self.send::<method::MessageSend, _>(move |session, params: SendParams| {
+            let SendContent::Text { text } = &params.content;
+            let named = match caller.role() {
+                Role::Buyer => named_orders(text),
+                Role::Agent | Role::Admin => Vec::new(),
+            };
+            let sending = session.send(params);
+            async move {
+                let sent = sending.await?;
+                if !named.is_empty() {
+                    workbench::tell_named_orders(&caller, sent, named);
+                }
+                Ok(sent)
+            }
+        });
     }
 
-    /// Chat takes it in its turn now; only its end is waited for elsewhere.
-    fn ordered<'s, M, F>(self, call: impl FnOnce(&'s Session, M::Params) -> F)
+    /// A write that counts as a send.
+    fn send<M, F>(self, call: impl FnOnce(&Session, M::Params) -> F + Send + 'static)
     where
-        Self: 's,
-        M: Method<Result: 'static>,
+        M: Method<Params: Send + 'static, Result: 'static>,
+        F: Future<Output = Result<M::Result, ChatError>> + Send + 'static,
+    {
+        match self.over_the_rate() {
+            Some(error) => self.responder.refuse(error),
+            None => self.ordered::<M, F>(call),
+        }
+    }
+
+    /// Chat takes it in its turn: now, unless a card that was sent before is still being made ready. Only its end is
+    /// waited for elsewhere.
+    fn ordered<M, F>(self, call: impl FnOnce(&Session, M::Params) -> F + Send + 'static)
+    where
+        M: Method<Params: Send + 'static, Result: 'static>,
         F: Future<Output = Result<M::Result, ChatError>> + Send + 'static,
     {
         let Self { caller, responder, params } = self;
-        match params.read() {
-            Ok(params) => spawn(caller, responder, with_no_hold(call(&caller.session, params))),
-            Err(error) => responder.refuse(error),
+        match (params.read(), caller.lane.turn_if_taken()) {
+            (Ok(params), None) => spawn(caller, responder, with_no_hold(call(&caller.session, params))),
+            (Ok(params), Some(mut turn)) => {
+                let session = Arc::clone(&caller.session);
+                spawn(caller, responder, async move {
+                    turn.comes().await;
+                    let work = call(&session, params);
+                    drop(turn);
+                    with_no_hold(work).await
+                });
+            }
+            (Err(error), _) => responder.refuse(error),
         }
     }
 
@@ -235,18 +269,37 @@ impl Call<'_> {
         }
     }
 
-    /// The same, with events held back until the reply is in the outbox.
-    fn attaching<M, F>(self, call: impl FnOnce(Arc<Session>, M::Params) -> F)
-    where
-        M: Method,
+    /// The same, with events held back until the reply is in the outbox. Beside what an agent opens go the orders of its
+    /// buyer.
+    fn attaching<M, F>(
+        self,
+        call: impl FnOnce(Arc<Session>, M::Params) -> F,
+        opened: fn(&M::Result) -> &Conversation,
+    ) where
+        M: Method<Result: Send + 'static>,
         F: Future<Output = Result<(M::Result, Hold), ChatError>> + Send + 'static,
     {
         let Self { caller, responder, params } = self;
         match params.read() {
             Ok(params) => {
                 let work = call(caller.session.clone(), params);
-                spawn(caller, responder, async move {
-                    work.await.map(|(result, hold)| (result, vec![hold])).map_err(refusal::of_chat)
+                let deadline = caller.gate.config.request_timeout;
+                let caller = Arc::clone(caller);
+                caller.gate.clone().tasks.spawn(async move {
+                    match timeout(deadline, work).await {
+                        Ok(Ok((result, hold))) => {
+                            let conversation_id = opened(&result).conversation_id;
+                            responder.answer(&Ok(result), vec![hold]);
+                            match caller.role() {
+                                Role::Buyer => {}
+                                Role::Agent | Role::Admin => {
+                                    workbench::lay_orders_beside(&caller, conversation_id).await;
+                                }
+                            }
+                        }
+                        Ok(Err(error)) => responder.refuse(refusal::of_chat(error)),
+                        Err(_) => responder.refuse(ErrorType::RequestTimeout.into()),
+                    }
                 });
             }
             Err(error) => responder.refuse(error),

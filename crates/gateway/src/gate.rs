@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deskwire_chat::{Chat, Clock};
 use deskwire_store::Store;
+use deskwire_workbench::Workbench;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -14,6 +15,7 @@ use crate::{GatewayConfig, TokenKeys, metrics::Metrics, sessions::Sessions};
 pub(crate) struct Gate {
     pub(crate) config: GatewayConfig,
     pub(crate) chat: Chat,
+    pub(crate) workbench: Workbench,
     pub(crate) store: Store,
     pub(crate) keys: TokenKeys,
     pub(crate) clock: Arc<dyn Clock>,

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use deskwire_chat::{Chat, Clock};
 use deskwire_store::Store;
+use deskwire_workbench::Workbench;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -27,6 +28,8 @@ const SPARE_CONNECTIONS: usize = 256;
 pub struct Services {
     /// Conversations and their delivery.
     pub chat: Chat,
+    /// What agents have beside the chat.
+    pub workbench: Workbench,
     /// People and revocations.
     pub store: Store,
     /// By which tokens are verified.
@@ -54,10 +57,11 @@ impl Gateway {
         let (listener, local_addr) =
             listen(config.listen).map_err(|source| GatewayError::Bind { address: config.listen, source })?;
         let places = Arc::new(Semaphore::new(config.max_sockets.min(Semaphore::MAX_PERMITS)));
-        let Services { chat, store, keys, clock, metrics, tasks } = services;
+        let Services { chat, workbench, store, keys, clock, metrics, tasks } = services;
         let gate = Arc::new(Gate {
             config,
             chat,
+            workbench,
             store,
             keys,
             clock,

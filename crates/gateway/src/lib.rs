@@ -19,6 +19,7 @@ mod gate;
 mod gateway;
 mod heartbeat;
 mod inbound;
+mod lane;
 mod limits;
 mod metrics;
 mod refusal;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deskwire_chat::ChatError;
 use deskwire_protocol::{ErrorObject, ErrorType};
 use deskwire_store::StoreError;
+use deskwire_workbench::WorkbenchError;
 use tracing::{error, warn};
 
 /// When to come back while the service is away.
@@ -27,6 +28,15 @@ pub(crate) fn of_chat(error: ChatError) -> ErrorObject {
         ChatError::Busy | ChatError::ShuttingDown => unavailable(),
         ChatError::Timeout => ErrorType::RequestTimeout.into(),
         ChatError::Store(error) => of_store(&error),
+    }
+}
+
+/// A refusal by the rules of the workbench.
+pub(crate) fn of_workbench(error: WorkbenchError) -> ErrorObject {
+    match error {
+        WorkbenchError::Chat(error) => of_chat(error),
+        WorkbenchError::Store(error) => of_store(&error),
+        refused => refused.to_object(),
     }
 }
 

@@ -7,6 +7,7 @@ use deskwire_chat::{Bus, Chat, Clock, SystemClock, bus::InProcess};
 use deskwire_gateway::{Gateway, Services};
 use deskwire_protocol::{Role, ShopId, UserId};
 use deskwire_store::{Scope, Store, UserRecord};
+use deskwire_workbench::Workbench;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -55,6 +56,8 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         tasks.clone(),
         &shutdown,
     );
+    let workbench = Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), settings.workbench()?)?;
+    workbench.start(&tasks, &shutdown);
     // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time. Not every log of a
     // later start, which would fill with tokens.
     let hint_tokens = if seeded || (settings.demo && std::io::stderr().is_terminal()) {
@@ -62,8 +65,15 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     } else {
         None
     };
-    let services =
-        Services { chat: chat.clone(), store: store.clone(), keys, clock, metrics, tasks: tasks.clone() };
+    let services = Services {
+        chat: chat.clone(),
+        workbench: workbench.clone(),
+        store: store.clone(),
+        keys,
+        clock,
+        metrics,
+        tasks: tasks.clone(),
+    };
     let config = settings.gateway();
     let tls = config.tls.is_some();
     let gateway = Gateway::bind(config, services)?;
@@ -80,6 +90,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let ending = tokio::select! {
         () = signals.next() => Ending::Asked,
         () = chat.crashed().cancelled() => Ending::Crashed("a part of chat has ended by itself"),
+        () = workbench.crashed().cancelled() => Ending::Crashed("a part of the workbench has ended by itself"),
         _ = &mut serving => Ending::Crashed("the gateway has ended by itself"),
         _ = checkpoints => Ending::Crashed("the checkpoints have ended by themselves"),
     };

@@ -56,7 +56,9 @@ impl StoreError {
     /// The same, where what was refused is that something is there already.
     pub(crate) fn or_collision(self) -> Self {
         match self {
-            Self::Database(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Self::Database(error)
+                if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>
+            {
                 Self::Collision
             }
             other => other,

@@ -25,9 +25,8 @@ impl Workbench {
         }
         let card = self.card_at(caller, message_id).await?;
         let offered = card.actions.iter().find(|offered| offered.action == action);
-        let offered = offered.ok_or_else(|| {
-            WorkbenchError::invalid("action", "is not among the card's actions")
-        })?;
+        let offered =
+            offered.ok_or_else(|| WorkbenchError::invalid("action", "is not among the card's actions"))?;
         let given = merged(offered.params.as_ref(), params)?;
         let result = match action {
             ActionName::Open | ActionName::Confirm | ActionName::Track => None,

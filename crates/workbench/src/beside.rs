@@ -2,9 +2,7 @@
 //! whose id is written in a message.
 
 use deskwire_chat::bus;
-use deskwire_protocol::{
-    ConversationId, MessageId, order::WorkbenchOrders, page::PageSize,
-};
+use deskwire_protocol::{ConversationId, MessageId, ids::OrderId, order::WorkbenchOrders, page::PageSize};
 use deskwire_store::OrderQuery;
 
 use crate::{Caller, Workbench, WorkbenchError, rules::recognise::order_ids};
@@ -17,9 +15,8 @@ impl Workbench {
         conversation_id: ConversationId,
     ) -> Result<WorkbenchOrders, WorkbenchError> {
         let buyer_id = self.audience(&caller.scope, conversation_id).await?.buyer_id;
-        let page = self
-            .list_orders(&caller.scope, &buyer_id, OrderQuery::default(), PageSize::default())
-            .await?;
+        let page =
+            self.list_orders(&caller.scope, &buyer_id, OrderQuery::default(), PageSize::default()).await?;
         Ok(WorkbenchOrders {
             conversation_id,
             buyer_id,
@@ -29,19 +26,15 @@ impl Workbench {
         })
     }
 
-    /// Tells the agents who are attached to a buyer's conversation which of the buyer's orders a message names.
-    pub async fn recognise_orders(
+    /// Tells the agents who are attached to a buyer's conversation which of the buyer's own orders a message names.
+    pub async fn tell_named_orders(
         &self,
         caller: &Caller,
         message_id: MessageId,
-        text: &str,
+        ids: &[OrderId],
     ) -> Result<(), WorkbenchError> {
-        let ids = order_ids(text);
-        if ids.is_empty() {
-            return Ok(());
-        }
         let (shop_id, buyer_id) = (&caller.scope.shop_id, &caller.scope.user_id);
-        let orders = self.orders_of(shop_id, buyer_id, &ids).await?;
+        let orders = self.orders_of(shop_id, buyer_id, ids).await?;
         if orders.is_empty() {
             return Ok(());
         }
@@ -55,4 +48,10 @@ impl Workbench {
         self.chat().tell_workbenches(shop_id, vec![bus::Workbench::Orders(Box::new(named))]).await;
         Ok(())
     }
+}
+
+/// Parts of a message that may be ids of orders; whether the buyer has them is seen then. Most messages have none.
+#[must_use]
+pub fn named_orders(text: &str) -> Vec<OrderId> {
+    order_ids(text)
 }

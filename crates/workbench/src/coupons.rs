@@ -7,14 +7,12 @@ use deskwire_protocol::{
     card::{CouponSendCardParams, ThingKind},
     coupon::{
         BuyerCouponsListParams, BuyerCouponsListResult, Claim, ClaimResult, Coupon, CouponClaimParams,
-        CouponCreateParams, CouponDuplicateParams, CouponIssueParams, CouponParams, CouponResult, CouponStatus,
-        CouponUpdateParams, CouponsListParams, CouponsListResult,
+        CouponCreateParams, CouponDuplicateParams, CouponIssueParams, CouponParams, CouponResult,
+        CouponStatus, CouponUpdateParams, CouponsListParams, CouponsListResult,
     },
     ids::{ClientCouponId, CouponId},
 };
-use deskwire_store::{
-    ClaimRecord, CouponQuery, CouponRecord, Shelf, ShopChanges, Subject, Wanted,
-};
+use deskwire_store::{ClaimRecord, CouponQuery, CouponRecord, Shelf, ShopChanges, Subject, Wanted};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
@@ -46,8 +44,7 @@ impl Workbench {
         };
         let shop_id = &caller.scope.shop_id;
         let records = self.store().find_coupons(shop_id, &query, page_size.get() + 1).await?;
-        let (records, next_page_token) =
-            cut(records, page_size.get(), |record| record.coupon_no.to_string());
+        let (records, next_page_token) = cut(records, page_size.get(), |record| record.coupon_no.to_string());
         let coupons = records.into_iter().map(|record| self.complete_coupon(shop_id, record, now)).collect();
         Ok(CouponsListResult { coupons, next_page_token })
     }
@@ -108,7 +105,13 @@ impl Workbench {
         let made = self
             .make(caller, "coupons.issue", client_id, wanted, id.clone(), |loaded, now| {
                 let order = params.order_id.as_ref().and_then(|id| loaded.orders.get(id));
-                coupons::issue(&params, &audience.buyer_id, order.map(|record| &record.order), id.clone(), now)
+                coupons::issue(
+                    &params,
+                    &audience.buyer_id,
+                    order.map(|record| &record.order),
+                    id.clone(),
+                    now,
+                )
             })
             .await?;
         self.send_issued(caller, params.conversation_id, &made.coupon).await?;

@@ -82,7 +82,10 @@ impl Workbench {
             }
             if began.elapsed() > LEASE / 2 {
                 // The rest is rendered by whoever takes it then, and what is rendered already is passed quickly.
-                tracing::info!(kind = subject.kind(), "a thing has more cards than can be rendered in one go");
+                tracing::info!(
+                    kind = subject.kind(),
+                    "a thing has more cards than can be rendered in one go"
+                );
             }
             // As long as it took: half of the time, and of the database, is for others.
             sleep(page_began.elapsed()).await;
@@ -118,7 +121,8 @@ impl Workbench {
     ) -> Result<Option<Timestamp>, WorkbenchError> {
         let mut next: Option<Timestamp> = None;
         let mut writes = Vec::new();
-        let renderer: UserId = UserId::new(system().id).map_err(|error| WorkbenchError::invalid("id", error))?;
+        let renderer: UserId =
+            UserId::new(system().id).map_err(|error| WorkbenchError::invalid("id", error))?;
         for shown in cards {
             let message = &shown.message;
             let Some(card) = CardRef::of(&message.content) else { continue };
@@ -131,7 +135,8 @@ impl Workbench {
                 acts: old.map_or(&[], |card| card.acts.as_slice()),
                 sent_time: message.create_time,
             };
-            let Some(Rendered { content, shows, next_change }) = self.render(shop_id, picture, &card, viewer) else {
+            let Some(Rendered { content, shows, next_change }) = self.render(shop_id, picture, &card, viewer)
+            else {
                 continue;
             };
             next = [next, next_change].into_iter().flatten().min();

@@ -15,6 +15,10 @@ impl Workbench {
         let order_id = record.order.id;
         let packages = self.store().packages(&caller.scope.shop_id, std::slice::from_ref(&order_id)).await?;
         let link = self.config().links.tracking(&caller.scope.shop_id, &order_id);
-        Ok(LogisticsResult { packages: packages.into_iter().map(|record| record.package).collect(), order_id, link })
+        Ok(LogisticsResult {
+            packages: packages.into_iter().map(|record| record.package).collect(),
+            order_id,
+            link,
+        })
     }
 }

@@ -9,8 +9,8 @@ use deskwire_protocol::{
     ids::OrderId,
     logistics::Package,
     order::{
-        BuyerOrdersListParams, NoteHistoryParams, NoteHistoryResult, NoteResult, NoteSetParams, Order, OrderLinks,
-        OrderParams, OrderResult, OrdersListParams, OrdersListResult, ReturnState,
+        BuyerOrdersListParams, NoteHistoryParams, NoteHistoryResult, NoteResult, NoteSetParams, Order,
+        OrderLinks, OrderParams, OrderResult, OrdersListParams, OrdersListResult, ReturnState,
     },
     page::PageSize,
 };
@@ -70,7 +70,11 @@ impl Workbench {
     }
 
     /// `workbench.orders.get` and `buyer.orders.get`.
-    pub async fn orders_get(&self, caller: &Caller, params: OrderParams) -> Result<OrderResult, WorkbenchError> {
+    pub async fn orders_get(
+        &self,
+        caller: &Caller,
+        params: OrderParams,
+    ) -> Result<OrderResult, WorkbenchError> {
         let record = self.order_record(&caller.scope, &params.order_id).await?;
         let orders = self.complete(&caller.scope.shop_id, vec![record], caller.scope.side()).await?;
         let order = orders.into_iter().next().ok_or(WorkbenchError::NotFound)?;
@@ -90,7 +94,11 @@ impl Workbench {
     }
 
     /// The order, where it is the shop's and, for a buyer, the buyer's own.
-    pub(crate) async fn order_record(&self, scope: &Scope, id: &OrderId) -> Result<OrderRecord, WorkbenchError> {
+    pub(crate) async fn order_record(
+        &self,
+        scope: &Scope,
+        id: &OrderId,
+    ) -> Result<OrderRecord, WorkbenchError> {
         let records = self.store().orders(&scope.shop_id, std::slice::from_ref(id)).await?;
         let record = records.into_iter().next().ok_or(WorkbenchError::NotFound)?;
         if reaches(scope, &record.order) { Ok(record) } else { Err(WorkbenchError::NotFound) }
@@ -154,7 +162,11 @@ impl Workbench {
     }
 
     /// `workbench.orders.note.set`.
-    pub async fn note_set(&self, caller: &Caller, params: NoteSetParams) -> Result<NoteResult, WorkbenchError> {
+    pub async fn note_set(
+        &self,
+        caller: &Caller,
+        params: NoteSetParams,
+    ) -> Result<NoteResult, WorkbenchError> {
         let NoteSetParams { order_id, text, version } = params;
         let wanted = Wanted { orders: vec![order_id.clone()], ..Wanted::default() };
         let editor = caller.editor();

@@ -1,5 +1,6 @@
 //! A thing of a shop, loaded with all that its cards show, and any card of it as one buyer sees it.
 
+use deskwire_chat::Shows;
 use deskwire_protocol::{
     Content, ShopId, Timestamp, UserId,
     card::{Card, CardAct},
@@ -10,7 +11,6 @@ use deskwire_protocol::{
     product::Product,
     returns::{IneligibleCode, Return},
 };
-use deskwire_chat::Shows;
 use deskwire_store::{Side, Subject};
 
 use crate::{
@@ -74,9 +74,20 @@ impl CardRef {
 #[derive(Debug, Clone)]
 pub(crate) enum Picture {
     /// With its parcels and returns.
-    Order { order: Box<Order>, packages: Vec<Package>, returns: Vec<Return>, version: i64 },
-    Product { product: Box<Product>, version: i64 },
-    Coupon { coupon: Box<Coupon>, version: i64 },
+    Order {
+        order: Box<Order>,
+        packages: Vec<Package>,
+        returns: Vec<Return>,
+        version: i64,
+    },
+    Product {
+        product: Box<Product>,
+        version: i64,
+    },
+    Coupon {
+        coupon: Box<Coupon>,
+        version: i64,
+    },
 }
 
 /// For whom a card is rendered, and what they did with it.
@@ -120,7 +131,8 @@ impl Workbench {
                     self.store().packages(shop_id, id),
                     self.store().returns_of(shop_id, id)
                 )?;
-                let orders = self.with_parts(shop_id, vec![record], packages.clone(), requests.clone(), Side::Buyer);
+                let orders =
+                    self.with_parts(shop_id, vec![record], packages.clone(), requests.clone(), Side::Buyer);
                 let Some(order) = orders.into_iter().next() else { return Ok(None) };
                 Ok(Some(Picture::Order {
                     order: Box::new(order),
@@ -129,10 +141,9 @@ impl Workbench {
                     version,
                 }))
             }
-            Subject::Product(id) => Ok(self
-                .find_product(shop_id, id)
-                .await?
-                .map(|record| Picture::Product { version: record.version, product: Box::new(record.product) })),
+            Subject::Product(id) => Ok(self.find_product(shop_id, id).await?.map(|record| {
+                Picture::Product { version: record.version, product: Box::new(record.product) }
+            })),
             Subject::Coupon(id) => Ok(self
                 .find_coupon(shop_id, id)
                 .await?
@@ -170,7 +181,10 @@ impl Workbench {
                 let content = Content::OrderCard { order_id: order_id.clone(), card };
                 Some(rendered(content, *version, order::next_change(order, now)))
             }
-            (CardRef::Logistics { order_id, package_id }, Picture::Order { order, packages, version, .. }) => {
+            (
+                CardRef::Logistics { order_id, package_id },
+                Picture::Order { order, packages, version, .. },
+            ) => {
                 let package = match package_id {
                     Some(id) => packages.iter().find(|package| package.id == *id),
                     None => most_awaited(packages),
@@ -190,9 +204,10 @@ impl Workbench {
                 let request = match return_id {
                     Some(id) => Some(returns.iter().find(|request| request.return_id == *id)?),
                     // Newest first: the first of those that were made on this card.
-                    None => returns.iter().filter(|request| request.create_time >= viewer.sent_time).max_by_key(
-                        |request| (!request.return_status.is_void(), request.create_time),
-                    ),
+                    None => returns
+                        .iter()
+                        .filter(|request| request.create_time >= viewer.sent_time)
+                        .max_by_key(|request| (!request.return_status.is_void(), request.create_time)),
                 };
                 let file = OrderFile { order, packages, returns };
                 let subject = Returnable { order, request, window: self.window(file, now) };
@@ -244,12 +259,13 @@ impl Workbench {
 /// Of several parcels the one that was heard of last among those that have not come; of those that all came, the last.
 fn most_awaited(packages: &[Package]) -> Option<&Package> {
     let came = |package: &Package| crate::rules::logistics::delivered_at(package).is_some();
-    let heard = |package: &&Package| {
-        package.tracking.first().map_or(package.update_time, |event| event.update_time)
-    };
+    let heard =
+        |package: &&Package| package.tracking.first().map_or(package.update_time, |event| event.update_time);
     packages
         .iter()
-        .filter(|package| !came(package) && package.status != deskwire_protocol::logistics::PackageStatus::Cancelled)
+        .filter(|package| {
+            !came(package) && package.status != deskwire_protocol::logistics::PackageStatus::Cancelled
+        })
         .max_by_key(heard)
         .or_else(|| packages.iter().max_by_key(heard))
 }

@@ -123,11 +123,10 @@ impl Workbench {
             .map(|reminder| (reminder.kind, reminder.due_time));
         record.remind_time = match (stored, deadline) {
             (Some(stored), Some(deadline)) if before == Some(deadline) => stored.remind_time,
-            (_, deadline) => {
-                deadline.map(|(_, due_time)| due_time.minus(self.config().deadline_notice))
-            }
+            (_, deadline) => deadline.map(|(_, due_time)| due_time.minus(self.config().deadline_notice)),
         };
-        let waits_for_payment = record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
+        let waits_for_payment =
+            record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
         record.lapse_time = record.order.deadlines.payment_due_time.filter(|_| waits_for_payment);
     }
 }

@@ -40,8 +40,10 @@ impl Workbench {
             before: read(page_token.as_ref())?,
         };
         let records = self.store().find_products(&caller.scope.shop_id, &query, page_size.get() + 1).await?;
-        let (records, next_page_token) = cut(records, page_size.get(), |record| record.product_no.to_string());
-        let products = records.into_iter().map(|record| self.complete_product(&caller.scope.shop_id, record)).collect();
+        let (records, next_page_token) =
+            cut(records, page_size.get(), |record| record.product_no.to_string());
+        let products =
+            records.into_iter().map(|record| self.complete_product(&caller.scope.shop_id, record)).collect();
         Ok(ProductsListResult { products, next_page_token })
     }
 
@@ -81,7 +83,10 @@ impl Workbench {
         let mut candidates: HashMap<ProductId, ProductRecord> = HashMap::new();
         let longest_word = product.title.split_whitespace().max_by_key(|word| word.chars().count());
         let queries = [
-            product.category.clone().map(|category| ProductQuery { category: Some(category), ..in_stock.clone() }),
+            product
+                .category
+                .clone()
+                .map(|category| ProductQuery { category: Some(category), ..in_stock.clone() }),
             longest_word.map(|word| ProductQuery {
                 text: Some(word.to_owned()),
                 by: Some(ProductSearchBy::Title),

@@ -10,9 +10,7 @@ use deskwire_protocol::{
         ReturnSubmitParams, ReturnsListParams, ReturnsListResult, SellerAction,
     },
 };
-use deskwire_store::{
-    OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Wanted,
-};
+use deskwire_store::{OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Wanted};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
@@ -62,7 +60,8 @@ impl Workbench {
         let records = self.store().returns(shop_id, &query, size + 1).await?;
         let (records, next_page_token) =
             cut(records, size, |record| at(record.request.update_time, record.request.return_id.as_str()));
-        let returns = records.into_iter().map(|record| self.complete_return(shop_id, record.request)).collect();
+        let returns =
+            records.into_iter().map(|record| self.complete_return(shop_id, record.request)).collect();
         Ok(ReturnsListResult { returns, next_page_token })
     }
 
@@ -180,8 +179,12 @@ impl Workbench {
         let ReturnAnswerParams { return_id, reason_text } = params;
         let shop_id = &caller.scope.shop_id;
         let wanted = Wanted { returns: vec![return_id.clone()], ..Wanted::default() };
-        let deed =
-            Deed { editor: caller.editor(), action: name, kind: ThingKind::Return, id: return_id.to_string() };
+        let deed = Deed {
+            editor: caller.editor(),
+            action: name,
+            kind: ThingKind::Return,
+            id: return_id.to_string(),
+        };
         let request = self.change(shop_id, &wanted, deed, |loaded, now| {
             let record = loaded.returns.get(&return_id).ok_or(WorkbenchError::NotFound)?;
             match returns::answer(&record.request, action, reason_text.as_ref(), now)? {
@@ -229,8 +232,11 @@ impl Workbench {
 
 /// The return in its new state.
 fn changed(record: &ReturnRequestRecord, request: Return) -> ShopChanges {
-    let record =
-        ReturnRequestRecord { answer_due_time: returns::answer_due_time(&request), request, ..record.clone() };
+    let record = ReturnRequestRecord {
+        answer_due_time: returns::answer_due_time(&request),
+        request,
+        ..record.clone()
+    };
     ShopChanges { returns: vec![record], ..ShopChanges::default() }
 }
 

@@ -223,7 +223,8 @@ impl Workbench {
                     Turn::Now(Box::new(CardSend { conversation_id, client_message_id, content, shows }))
                 }
                 Err((obstacle, _)) => {
-                    let sent = self.chat().sent_card(&caller.scope, conversation_id, &client_message_id).await?;
+                    let sent =
+                        self.chat().sent_card(&caller.scope, conversation_id, &client_message_id).await?;
                     Turn::Before(sent.ok_or_else(|| refusal(obstacle, several.then_some(index)))?)
                 }
             };
@@ -268,7 +269,9 @@ impl Workbench {
             // A request that was made before is no answer to this invitation.
             sent_time: Timestamp::from_millis(i64::MAX),
         };
-        Ok(self.render(shop_id, &picture, card, viewer).ok_or((NotSendableCode::NotFound.into(), Some(picture))))
+        Ok(self
+            .render(shop_id, &picture, card, viewer)
+            .ok_or((NotSendableCode::NotFound.into(), Some(picture))))
     }
 
     fn obstacle(
@@ -335,7 +338,8 @@ impl Workbench {
             }
             // Of an order that has no parcel, or that cannot be returned, its own card still says how it stands.
             (CardKind::Logistics | CardKind::ReturnRefund, Some(Picture::Order { order, .. })) => {
-                let title = order.line_items.first().map_or_else(String::new, |item| item.product_name.clone());
+                let title =
+                    order.line_items.first().map_or_else(String::new, |item| item.product_name.clone());
                 Ok(vec![Instead { kind: CardKind::Order, reference: order.id.to_string(), title }])
             }
             (CardKind::Coupon, Some(_)) => self.coupons_instead(caller, audience).await,
@@ -410,7 +414,8 @@ impl Workbench {
         scope: &Scope,
         conversation_id: ConversationId,
     ) -> Result<Audience, WorkbenchError> {
-        let record = self.store().conversation(scope, conversation_id).await?.ok_or(WorkbenchError::NotFound)?;
+        let record =
+            self.store().conversation(scope, conversation_id).await?.ok_or(WorkbenchError::NotFound)?;
         let buyer_id = record.buyer.user_id;
         let locale = self.store().buyer_locale(&scope.shop_id, &buyer_id).await?;
         Ok(Audience { conversation_id, buyer_id, locale, status: record.status })
@@ -431,7 +436,9 @@ fn card_ref(kind: CardKind, reference: &str) -> Result<CardRef, IdError> {
     Ok(match kind {
         CardKind::Order => CardRef::Order(OrderId::new(reference)?),
         CardKind::Logistics => CardRef::Logistics { order_id: OrderId::new(reference)?, package_id: None },
-        CardKind::ReturnRefund => CardRef::ReturnRefund { order_id: OrderId::new(reference)?, return_id: None },
+        CardKind::ReturnRefund => {
+            CardRef::ReturnRefund { order_id: OrderId::new(reference)?, return_id: None }
+        }
         CardKind::Product => CardRef::Product(ProductId::new(reference)?),
         CardKind::Coupon => CardRef::Coupon(CouponId::new(reference)?),
     })

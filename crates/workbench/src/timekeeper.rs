@@ -57,12 +57,8 @@ impl Workbench {
             claims: used.iter().map(|used| (used.claim.coupon_id.clone(), used.buyer_id.clone())).collect(),
             ..Wanted::default()
         };
-        let deed = Deed {
-            editor: system(),
-            action: "orders.lapse",
-            kind: ThingKind::Order,
-            id: id.to_string(),
-        };
+        let deed =
+            Deed { editor: system(), action: "orders.lapse", kind: ThingKind::Order, id: id.to_string() };
         self.change(shop_id, &wanted, deed, |loaded, now| {
             let Some(stored) = loaded.orders.get(id) else { return Ok((ShopChanges::default(), ())) };
             let sku_id = stored.order.line_items.first().map(|item| &item.sku_id);
@@ -110,11 +106,8 @@ impl Workbench {
                 continue;
             }
             if let Some(reminder) = order.nearest_deadline(now).filter(|reminder| !reminder.overdue) {
-                let near = DeadlineNear {
-                    order_id: order.id.clone(),
-                    buyer_id: order.user_id.clone(),
-                    reminder,
-                };
+                let near =
+                    DeadlineNear { order_id: order.id.clone(), buyer_id: order.user_id.clone(), reminder };
                 self.chat().tell_workbenches(&shop_id, vec![bus::Workbench::DeadlineNear(near)]).await;
             }
         }

@@ -109,7 +109,13 @@ impl Workbench {
         let (me, until) = (self.clone(), shutdown.clone());
         spawn_vital(tasks, "live cards", crashed, may_end(), async move { me.keep_cards_true(until).await });
         let (me, until) = (self.clone(), shutdown.clone());
-        spawn_vital(tasks, "owed messages", crashed, may_end(), async move { me.pay_what_is_owed(until).await });
+        spawn_vital(
+            tasks,
+            "owed messages",
+            crashed,
+            may_end(),
+            async move { me.pay_what_is_owed(until).await },
+        );
         let (me, until) = (self.clone(), shutdown.clone());
         spawn_vital(tasks, "timekeeper", crashed, may_end(), async move { me.keep_time(until).await });
     }
@@ -152,7 +158,10 @@ impl Workbench {
     }
 
     /// A new id: nobody guesses it, and ids made later sort later.
-    pub(crate) fn draw_id<T: FromStr<Err: std::fmt::Display>>(&self, kind: &str) -> Result<T, WorkbenchError> {
+    pub(crate) fn draw_id<T: FromStr<Err: std::fmt::Display>>(
+        &self,
+        kind: &str,
+    ) -> Result<T, WorkbenchError> {
         let id = format!("{kind}-{:x}-{:016x}", self.now().millis(), rand::random::<u64>());
         id.parse().map_err(|problem| WorkbenchError::invalid("id", problem))
     }

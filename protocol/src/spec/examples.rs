@@ -170,7 +170,9 @@ pub fn example(name: MethodName) -> Example {
         MethodName::BuyerOrdersGet => workbench::buyer_order(),
         MethodName::BuyerOrdersPlace => workbench::orders_place(),
         MethodName::BuyerLogisticsGet | MethodName::WorkbenchLogisticsGet => workbench::logistics(),
-        MethodName::BuyerReturnsEligibility | MethodName::WorkbenchReturnsEligibility => workbench::returns_eligibility(),
+        MethodName::BuyerReturnsEligibility | MethodName::WorkbenchReturnsEligibility => {
+            workbench::returns_eligibility()
+        }
         MethodName::BuyerReturnsSubmit => workbench::returns_submit(),
         MethodName::BuyerReturnsList => workbench::buyer_returns_list(),
         MethodName::BuyerProductsGet | MethodName::WorkbenchProductsGet => workbench::product_get(),
@@ -185,7 +187,9 @@ pub fn example(name: MethodName) -> Example {
         MethodName::WorkbenchLogisticsSendCard => workbench::logistics_card(),
         MethodName::WorkbenchReturnsList => workbench::returns_list(),
         MethodName::WorkbenchReturnsGet => workbench::return_get(),
-        MethodName::WorkbenchReturnsApprove | MethodName::WorkbenchReturnsReject => workbench::return_answer(),
+        MethodName::WorkbenchReturnsApprove | MethodName::WorkbenchReturnsReject => {
+            workbench::return_answer()
+        }
         MethodName::WorkbenchProductsList => workbench::products_list(),
         MethodName::WorkbenchProductsAlternatives => workbench::alternatives(),
         MethodName::WorkbenchProductsSendCard => workbench::product_cards(),

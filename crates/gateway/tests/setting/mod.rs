@@ -6,6 +6,7 @@ use deskwire_chat::{Chat, ChatConfig, Clock, SystemClock, bus::InProcess};
 use deskwire_gateway::{Claims, Gateway, GatewayConfig, Services, TokenKeys};
 use deskwire_protocol::{CloseCode, Role, ShopId, UserId};
 use deskwire_store::{Store, StoreConfig};
+use deskwire_workbench::{Workbench, WorkbenchConfig};
 use futures::{SinkExt, StreamExt};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
@@ -63,8 +64,12 @@ impl Setting {
             &CancellationToken::new(),
         );
         let recorder = PrometheusBuilder::new().build_recorder();
+        let config_beside = WorkbenchConfig::usual().unwrap();
+        let workbench =
+            Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), config_beside).unwrap();
         let services = Services {
             chat,
+            workbench,
             store: store.clone(),
             keys: TokenKeys::hs256(KID, SECRET),
             clock,

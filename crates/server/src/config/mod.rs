@@ -6,7 +6,7 @@ mod sources;
 
 use std::{
     net::SocketAddr,
-    num::{NonZeroU32, NonZeroU64},
+    num::{NonZeroU16, NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,6 +14,7 @@ use std::{
 use deskwire_chat::ChatConfig;
 use deskwire_gateway::{GatewayConfig, TlsFiles};
 use deskwire_store::StoreConfig;
+use deskwire_workbench::{LinkError, LinkTemplates, Links, WorkbenchConfig, Zone};
 use serde::Deserialize;
 
 pub(crate) use sources::Flag;
@@ -74,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     gateway: Gateway,
     chat: ChatSettings,
+    workbench: WorkbenchSettings,
+    links: LinkSettings,
     pub(crate) log: Log,
 }
 
@@ -142,6 +145,28 @@ struct ChatSettings {
     full_sweep_interval_seconds: NonZeroU64,
     summary_interval_ms: NonZeroU64,
     typing_expiry_ms: NonZeroU64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkbenchSettings {
+    time_zone: String,
+    return_window_days: NonZeroU16,
+    return_answer_hours: NonZeroU16,
+    payment_window_hours: NonZeroU16,
+    deadline_notice_hours: NonZeroU16,
+    poll_interval_ms: NonZeroU64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinkSettings {
+    order_detail: String,
+    tracking: String,
+    returns: String,
+    return_request: String,
+    product_detail: String,
+    coupon_detail: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -273,6 +298,12 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     if settings.chat.writers > 64 {
         bad("chat.writers", "must be at most 64");
     }
+    if let Err(error) = Zone::named(&settings.workbench.time_zone) {
+        bad("workbench.time_zone", &error.to_string());
+    }
+    if let Err(LinkError { name, problem }) = Links::new(&settings.links.templates()) {
+        bad(&format!("links.{name}"), &problem);
+    }
     if let Err(error) = crate::telemetry::parse_level(&settings.log.level) {
         bad("log.level", &error);
     }
@@ -305,6 +336,10 @@ fn is_origin(origin: &str) -> bool {
 
 const fn seconds(number: NonZeroU64) -> Duration {
     Duration::from_secs(number.get())
+}
+
+const fn hours(number: NonZeroU16) -> Duration {
+    Duration::from_hours(number.get() as u64)
 }
 
 const fn millis(number: NonZeroU64) -> Duration {
@@ -395,6 +430,20 @@ impl Settings {
         }
     }
 
+    /// For `deskwire_workbench`. What could be wrong was refused when the settings were read.
+    pub(crate) fn workbench(&self) -> anyhow::Result<WorkbenchConfig> {
+        let workbench = &self.workbench;
+        Ok(WorkbenchConfig {
+            links: Links::new(&self.links.templates())?,
+            time_zone: Zone::named(&workbench.time_zone)?,
+            return_window: hours(workbench.return_window_days) * 24,
+            return_answer: hours(workbench.return_answer_hours),
+            payment_window: hours(workbench.payment_window_hours),
+            deadline_notice: hours(workbench.deadline_notice_hours),
+            poll_interval: millis(workbench.poll_interval_ms),
+        })
+    }
+
     /// The address that a client on this machine would use for the configured one.
     pub(crate) fn listen(&self) -> SocketAddr {
         self.listen
@@ -403,6 +452,14 @@ impl Settings {
     /// How often to fold `SQLite`'s write-ahead log in.
     pub(crate) fn checkpoint_interval(&self) -> Duration {
         seconds(self.database.checkpoint_interval_seconds)
+    }
+}
+
+impl LinkSettings {
+    fn templates(&self) -> LinkTemplates {
+        let Self { order_detail, tracking, returns, return_request, product_detail, coupon_detail } =
+            self.clone();
+        LinkTemplates { order_detail, tracking, returns, return_request, product_detail, coupon_detail }
     }
 }
 

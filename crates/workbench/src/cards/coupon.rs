@@ -68,7 +68,9 @@ pub(crate) fn render(offer: Offer<'_>, rendering: &Rendering<'_>) -> Card {
         params: Some(json!({ "coupon_id": coupon.id, "number": number })),
         enabled: match standing {
             Standing::Claimable | Standing::Claimed { again: true, .. } => true,
-            Standing::Claimed { again: false, .. } | Standing::Used | Standing::Lapsed | Standing::Not(_) => false,
+            Standing::Claimed { again: false, .. } | Standing::Used | Standing::Lapsed | Standing::Not(_) => {
+                false
+            }
         },
     });
     let page = rendering.links.coupon_detail(rendering.shop_id, &coupon.id);
@@ -136,7 +138,9 @@ fn status(standing: Standing<'_>, speech: &Speech) -> CardStatus {
         | NotSendableCode::NoLogistics
         | NotSendableCode::NotEligible
         | NotSendableCode::NotLive
-        | NotSendableCode::OutOfStock => draft::status("UNAVAILABLE", speech.coupon_not_yours(), Tone::Neutral),
+        | NotSendableCode::OutOfStock => {
+            draft::status("UNAVAILABLE", speech.coupon_not_yours(), Tone::Neutral)
+        }
     }
 }
 

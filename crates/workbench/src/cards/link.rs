@@ -171,7 +171,8 @@ impl Template {
             match part {
                 Part::Text(text) => link.push_str(text),
                 Part::Placeholder(name) => {
-                    let value = values.iter().find(|(known, _)| known == name).map_or("", |(_, value)| *value);
+                    let value =
+                        values.iter().find(|(known, _)| known == name).map_or("", |(_, value)| *value);
                     encode(value, &mut link);
                 }
             }

@@ -39,8 +39,7 @@ pub(crate) fn render(parcel: Parcel<'_>, rendering: &Rendering<'_>) -> Card {
     if let Some(delivered) = rules::logistics::delivered_at(package) {
         card.field(speech.delivered_on(), rendering.moment(delivered));
     } else if package.status != PackageStatus::Cancelled {
-        let label =
-            if is_late(package, rendering.now) { speech.was_expected() } else { speech.expected() };
+        let label = if is_late(package, rendering.now) { speech.was_expected() } else { speech.expected() };
         card.optional_field(label, expected(package, rendering));
     }
     for (label, value) in [
@@ -135,7 +134,8 @@ fn expected(package: &Package, rendering: &Rendering<'_>) -> Option<String> {
 
 /// From when a parcel that has not come counts as late; never once it came or will not come.
 fn late_from(package: &Package) -> Option<Timestamp> {
-    let ended = package.status == PackageStatus::Cancelled || rules::logistics::delivered_at(package).is_some();
+    let ended =
+        package.status == PackageStatus::Cancelled || rules::logistics::delivered_at(package).is_some();
     package.predict_delivery_time_max.filter(|_| !ended)
 }
 

@@ -136,9 +136,10 @@ fn named(return_type: ReturnType, speech: &Speech) -> String {
 fn requested(request: &Return, speech: &Speech) -> CardStatus {
     use ReturnStatus::{
         AwaitingBuyerResponse, AwaitingBuyerShip, BuyerShippedItem, RefundOrReturnRequestReject,
-        RejectReceivePackage, ReplacementRequestCancel, ReplacementRequestComplete, ReplacementRequestPending,
-        ReplacementRequestRefundSuccess, ReplacementRequestReject, ReturnOrRefundRequestCancel,
-        ReturnOrRefundRequestComplete, ReturnOrRefundRequestPending, ReturnOrRefundRequestSuccess,
+        RejectReceivePackage, ReplacementRequestCancel, ReplacementRequestComplete,
+        ReplacementRequestPending, ReplacementRequestRefundSuccess, ReplacementRequestReject,
+        ReturnOrRefundRequestCancel, ReturnOrRefundRequestComplete, ReturnOrRefundRequestPending,
+        ReturnOrRefundRequestSuccess,
     };
     let tone = match request.return_status {
         ReturnOrRefundRequestPending | ReplacementRequestPending | BuyerShippedItem => Tone::Info,

@@ -76,7 +76,11 @@ impl Shop {
                 ["Camisa de linho", "Meias de lã", "Branca / M", "Azul / G"],
                 "Vento Norte Entregas",
                 ["Objeto saiu do centro de distribuição", "Cajamar, SP"],
-                ["Embrulhar para presente, por favor", "A costura abriu", "Envie uma foto da costura, por favor"],
+                [
+                    "Embrulhar para presente, por favor",
+                    "A costura abriu",
+                    "Envie uma foto da costura, por favor",
+                ],
             ),
             Locale::Indonesian => (
                 "Asia/Jakarta",
@@ -112,7 +116,11 @@ impl Shop {
                 ["Camisa de lino", "Calcetines de lana", "Blanca / M", "Azul / L"],
                 "Viento Norte Exprés",
                 ["El envío ha salido del centro logístico", "Getafe, Madrid"],
-                ["Para regalo, por favor", "La costura se ha abierto", "Envía una foto de la costura, por favor"],
+                [
+                    "Para regalo, por favor",
+                    "La costura se ha abierto",
+                    "Envía una foto de la costura, por favor",
+                ],
             ),
             Locale::SpanishMexico => (
                 "America/Mexico_City",
@@ -285,7 +293,10 @@ impl Shop {
             self.package(
                 2,
                 PackageStatus::Fulfilling,
-                vec![self.event(TrackingCode::InTransit, -HOUR), self.event(TrackingCode::InfoReceived, -DAY)],
+                vec![
+                    self.event(TrackingCode::InTransit, -HOUR),
+                    self.event(TrackingCode::InfoReceived, -DAY),
+                ],
             ),
         ]
     }

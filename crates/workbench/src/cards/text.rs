@@ -70,8 +70,12 @@ pub(super) fn image(address: Option<&String>) -> Option<String> {
     let address = address?;
     let loadable = ["https://", "http://", "/"].iter().any(|start| address.starts_with(start));
     // Neither white space nor what would end an attribute or hide a part of the address.
-    let plain =
-        |letter: char| !letter.is_whitespace() && !letter.is_control() && !is_invisible(letter) && !"\"'<>\\`".contains(letter);
+    let plain = |letter: char| {
+        !letter.is_whitespace()
+            && !letter.is_control()
+            && !is_invisible(letter)
+            && !"\"'<>\\`".contains(letter)
+    };
     (loadable && !address.starts_with("//") && address.len() <= IMAGE_BYTES && address.chars().all(plain))
         .then(|| address.clone())
 }
@@ -130,7 +134,14 @@ mod tests {
         for good in ["https://img.example/a.jpg?w=1", "/uploads/1.png"] {
             assert_eq!(image(Some(&good.to_owned())).as_deref(), Some(good));
         }
-        for bad in ["javascript:alert(1)", "data:image/png;base64,AA", "//evil.example/a", "https://a/\" onload=x", "", "https://a/ b"] {
+        for bad in [
+            "javascript:alert(1)",
+            "data:image/png;base64,AA",
+            "//evil.example/a",
+            "https://a/\" onload=x",
+            "",
+            "https://a/ b",
+        ] {
             assert_eq!(image(Some(&bad.to_owned())), None, "{bad:?}");
         }
         assert_eq!(image(Some(&format!("https://a/{}", "x".repeat(600)))), None);

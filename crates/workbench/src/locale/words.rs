@@ -220,10 +220,7 @@ mod tests {
     }
 
     fn comment(entry: &ast::Entry<&str>) -> bool {
-        matches!(
-            entry,
-            ast::Entry::Comment(_) | ast::Entry::GroupComment(_) | ast::Entry::ResourceComment(_)
-        )
+        matches!(entry, ast::Entry::Comment(_) | ast::Entry::GroupComment(_) | ast::Entry::ResourceComment(_))
     }
 
     fn collect(pattern: &ast::Pattern<&str>, variables: &mut BTreeSet<String>) {
@@ -269,12 +266,7 @@ mod tests {
                 assert!(english[*name].contains(*count), "{name}: English has plurals");
             } else {
                 for locale in Locale::ALL {
-                    assert_eq!(
-                        messages(locale).get(*name),
-                        Some(&expected),
-                        "{name} in {}",
-                        locale.tag()
-                    );
+                    assert_eq!(messages(locale).get(*name), Some(&expected), "{name} in {}", locale.tag());
                 }
             }
         }
@@ -309,7 +301,8 @@ mod tests {
                 (letter.is_control() && letter != '\n')
                     || matches!(letter, '<' | '>' | '&' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             };
-            assert_eq!(locale.source().find(odd), None, "{}", locale.tag());
+            // The arrow of a choice is syntax, not said.
+            assert_eq!(locale.source().replace("->", "").find(odd), None, "{}", locale.tag());
         }
     }
 }

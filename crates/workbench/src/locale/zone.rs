@@ -40,9 +40,10 @@ impl Zone {
         let offset = self.0.to_offset(moment);
         let civil = offset.to_datetime(moment);
         let part = |part: i8| u8::try_from(part).ok();
-        let date =
-            Date::try_new_gregorian(i32::from(civil.year()), part(civil.month())?, part(civil.day())?).ok()?;
-        let time = Time::try_new(part(civil.hour())?, part(civil.minute())?, part(civil.second())?, 0).ok()?;
+        let date = Date::try_new_gregorian(i32::from(civil.year()), part(civil.month())?, part(civil.day())?)
+            .ok()?;
+        let time =
+            Time::try_new(part(civil.hour())?, part(civil.minute())?, part(civil.second())?, 0).ok()?;
         Some(Local { date_time: DateTime { date, time }, offset_seconds: offset.seconds() })
     }
 }
@@ -76,7 +77,10 @@ mod tests {
         assert_eq!(offset("Asia/Kolkata", november), "GMT+5:30");
         assert_eq!(offset("America/St_Johns", november), "GMT-3:30");
         assert_eq!(offset("UTC", november), "GMT");
-        assert_eq!((offset("Europe/Madrid", november), offset("Europe/Madrid", 1_783_000_000_000)), ("GMT+1".into(), "GMT+2".into()));
+        assert_eq!(
+            (offset("Europe/Madrid", november), offset("Europe/Madrid", 1_783_000_000_000)),
+            ("GMT+1".into(), "GMT+2".into())
+        );
         assert!(Zone::named("Atlantis/Center").is_err());
         assert!(Zone::named("").is_err());
         assert!(Zone::named("../../etc/passwd").is_err());

@@ -77,7 +77,8 @@ pub(crate) fn open_until(file: OrderFile<'_>, times: &ReturnTimes, now: Timestam
 /// When the money for what is on its way can be asked for because it should have come by then.
 pub(crate) fn opens_at(file: OrderFile<'_>, now: Timestamp) -> Option<Timestamp> {
     let is_waited_for = file.order.line_items.iter().any(|item| {
-        quantity_left(file, item) > 0 && whereabouts(file, item, now) == Whereabouts::OnTheWay { overdue: false }
+        quantity_left(file, item) > 0
+            && whereabouts(file, item, now) == Whereabouts::OnTheWay { overdue: false }
     });
     due_time(file).filter(|due| is_waited_for && *due > now)
 }
