@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::ids::{ClientMessageId, ConversationId, CouponId, MessageId, OrderId, Timestamp};
 
@@ -175,7 +175,7 @@ pub struct CardActParams {
     pub action: ActionName,
     /// With `CLAIM`, `PLACE_ORDER` and `REQUEST_RETURN`: the params of the button's method, beside those on the card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub params: Option<Value>,
+    pub params: Option<Map<String, Value>>,
 }
 
 /// The answer to `card.act`.

@@ -9,6 +9,7 @@ use std::{
 
 use deskwire_protocol::Codec;
 use deskwire_test_backends::{Database, Postgres};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -186,7 +187,7 @@ impl Server {
         if self.options.config.is_some() {
             command.arg("--config").arg(self.directory.path().join("deskwire.toml"));
         }
-        if let ("serve" | "check-config" | "migrate" | "revoke", Some(database)) =
+        if let ("serve" | "check-config" | "import" | "migrate" | "revoke", Some(database)) =
             (arguments[0], &self.database)
         {
             command.args(["--database-url", database.url()]);
@@ -210,6 +211,23 @@ impl Server {
         let mut client = self.connect().await;
         client.start(&token).await;
         client
+    }
+
+    /// Someone of whom a token says this, authenticated.
+    pub async fn join_with(&self, claims: &Value) -> Client {
+        let mut client = self.connect().await;
+        client.start(&self.sign_claims(claims)).await;
+        client
+    }
+
+    /// Things of a shop, as its systems write them: put in by `deskwire import` while the server runs.
+    pub async fn import(&self, shop: &str, kind: &str, documents: &[Value]) {
+        let lines: String = documents.iter().map(|document| format!("{document}\n")).collect();
+        let path = self.directory.path().join(format!("{kind}-{}.ndjson", Client::fresh_id()));
+        fs::write(&path, lines).expect("a file can be written");
+        let path = path.to_str().expect("the path is UTF-8");
+        let output = self.run_to_end(&["import", "--shop", shop, "--kind", kind, path]).await;
+        assert!(output.status.success(), "deskwire import: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// A buyer of the usual shop, authenticated.

@@ -410,7 +410,9 @@ everywhere! {
         ask::<method::ConversationReopen>(&mut bo, this(), &mut answered).await;
         ask::<method::MessageSend>(&mut ana, message, &mut answered).await;
         ask::<method::MessageRecall>(&mut ana, json!({"conversation_id": here, "message_id": sent["message_id"]}), &mut answered).await;
-        for method in MethodName::ALL {
+        // The others: `workbench.rs`.
+        let of_chat = |name: &str| !["workbench.", "buyer.", "card."].iter().any(|noun| name.starts_with(noun));
+        for method in MethodName::ALL.iter().filter(|method| of_chat(method.as_str())) {
             assert!(answered.contains(method), "{} was never called", method.as_str());
         }
     }

@@ -1,7 +1,7 @@
 //! Conversations, always within a caller's scope.
 
 use deskwire_protocol::{ConversationId, Seq, ShopId, Timestamp, conversation::ConversationStatus};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use sea_orm::ConnectionTrait;
 
 use crate::{
     ConversationRecord, Head, Scope, Side, Store, StoreError,
@@ -182,9 +182,5 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    pub(crate) async fn rows(&self, sql: String, params: Params) -> Result<Vec<QueryResult>, DbErr> {
-        self.reading().query_all_raw(self.statement(sql, params.values)).await
     }
 }

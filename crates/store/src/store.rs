@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
-        Connection, Executor,
+        self, Connection, Executor,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -28,6 +28,9 @@ const BY_KEY: &str =
 
 /// A connection used within this time is taken to be alive; asking it each time costs every query a round trip.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
+/// Dead connections that one request may find before it gives up; a pool holds a few.
+const STALE: usize = 16;
 
 /// Pages of `SQLite` kept by the connection that writes: those of a batch into as many conversations, and their indexes.
 const WRITER_CACHE_KIB: u32 = 4 * 1024;
@@ -164,7 +167,41 @@ impl Store {
             },
             ..TransactionOptions::default()
         };
-        Ok(self.inner.writing.begin_with_options(options).await?)
+        let mut stale = 0;
+        loop {
+            match self.inner.writing.begin_with_options(options.clone()).await {
+                Err(error) if is_stale(&error) && stale < STALE => stale += 1,
+                begun => return Ok(begun?),
+            }
+        }
+    }
+
+    /// Reads. A connection that had died unnoticed is no reason to refuse anyone: nothing was done on it.
+    pub(crate) async fn rows(&self, sql: String, params: Params) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = self.statement(sql, params.values);
+        let mut stale = 0;
+        loop {
+            match self.reading().query_all_raw(statement.clone()).await {
+                Err(error) if is_stale(&error) && stale < STALE => stale += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// Whether a connection was dead already, as all are once the database has restarted.
+fn is_stale(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    match error.as_ref() {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
+        // Ended by an operator, or by the database's own end.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
     }
 }
 
