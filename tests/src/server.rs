@@ -222,7 +222,7 @@ impl Server {
 
     /// Things of a shop, as its systems write them: put in by `deskwire import` while the server runs.
     pub async fn import(&self, shop: &str, kind: &str, documents: &[Value]) {
-        let lines: String = documents.iter().map(|document| format!("{document}\n")).collect();
+        let lines = documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let path = self.directory.path().join(format!("{kind}-{}.ndjson", Client::fresh_id()));
         fs::write(&path, lines).expect("a file can be written");
         let path = path.to_str().expect("the path is UTF-8");

@@ -169,7 +169,7 @@ impl Store {
         };
         let mut stale = 0;
         loop {
-            match self.inner.writing.begin_with_options(options.clone()).await {
+            match self.inner.writing.begin_with_options(options).await {
                 Err(error) if is_stale(&error) && stale < STALE => stale += 1,
                 begun => return Ok(begun?),
             }

@@ -45,7 +45,7 @@ impl Workbench {
         let shop_id = &caller.scope.shop_id;
         let records = self.store().find_coupons(shop_id, &query, page_size.get() + 1).await?;
         let (records, next_page_token) = cut(records, page_size.get(), |record| record.coupon_no.to_string());
-        let coupons = records.into_iter().map(|record| self.complete_coupon(shop_id, record, now)).collect();
+        let coupons = records.into_iter().map(|record| self.complete_coupon(shop_id, &record, now)).collect();
         Ok(CouponsListResult { coupons, next_page_token })
     }
 
@@ -57,7 +57,7 @@ impl Workbench {
     ) -> Result<CouponResult, WorkbenchError> {
         let record = self.find_coupon(&caller.scope.shop_id, &params.coupon_id).await?;
         let record = record.ok_or(WorkbenchError::NotFound)?;
-        Ok(CouponResult { coupon: self.complete_coupon(&caller.scope.shop_id, record, self.now()) })
+        Ok(CouponResult { coupon: self.complete_coupon(&caller.scope.shop_id, &record, self.now()) })
     }
 
     /// `workbench.coupons.create`.
@@ -157,7 +157,7 @@ impl Workbench {
             };
             Ok((ShopChanges { coupons: vec![record.clone()], ..ShopChanges::default() }, record))
         });
-        Ok(CouponResult { coupon: self.complete_coupon(shop_id, record.await?, self.now()) })
+        Ok(CouponResult { coupon: self.complete_coupon(shop_id, &record.await?, self.now()) })
     }
 
     /// `workbench.coupons.update`.
@@ -196,7 +196,7 @@ impl Workbench {
             let record = with(stored, coupon);
             Ok((ShopChanges { coupons: vec![record.clone()], ..ShopChanges::default() }, record))
         });
-        Ok(CouponResult { coupon: self.complete_coupon(shop_id, record.await?, self.now()) })
+        Ok(CouponResult { coupon: self.complete_coupon(shop_id, &record.await?, self.now()) })
     }
 
     /// `buyer.coupons.claim`. When it returns, the buyer's cards of the coupon tell of the claim.
@@ -227,7 +227,7 @@ impl Workbench {
         });
         let (record, claim) = claimed.await?;
         self.show_buyer(shop_id, &Subject::Coupon(coupon_id), buyer_id).await;
-        Ok(ClaimResult { coupon: for_buyer(self.complete_coupon(shop_id, record, self.now())), claim })
+        Ok(ClaimResult { coupon: for_buyer(self.complete_coupon(shop_id, &record, self.now())), claim })
     }
 
     /// `buyer.coupons.list`.
@@ -250,7 +250,7 @@ impl Workbench {
             .coupons(shop_id, &ids)
             .await?
             .into_iter()
-            .map(|record| for_buyer(self.complete_coupon(shop_id, record, now)))
+            .map(|record| for_buyer(self.complete_coupon(shop_id, &record, now)))
             .map(|coupon| (coupon.id.clone(), coupon))
             .collect();
         let claims = records
@@ -271,9 +271,9 @@ impl Workbench {
     }
 
     /// Adds what follows from the coupon and the time.
-    pub(crate) fn complete_coupon(&self, shop_id: &ShopId, record: CouponRecord, now: Timestamp) -> Coupon {
+    pub(crate) fn complete_coupon(&self, shop_id: &ShopId, record: &CouponRecord, now: Timestamp) -> Coupon {
         let links: &Links = &self.config().links;
-        let mut coupon = coupons::standing(&facts(&record), now);
+        let mut coupon = coupons::standing(&facts(record), now);
         coupon.link = Some(links.coupon_detail(shop_id, &coupon.id));
         coupon
     }

@@ -34,7 +34,6 @@ const PRODUCTS: usize = 10;
 /// Whom a card would reach.
 #[derive(Debug, Clone)]
 pub(crate) struct Audience {
-    pub(crate) conversation_id: ConversationId,
     pub(crate) buyer_id: UserId,
     pub(crate) locale: Option<String>,
     pub(crate) status: ConversationStatus,
@@ -418,7 +417,7 @@ impl Workbench {
             self.store().conversation(scope, conversation_id).await?.ok_or(WorkbenchError::NotFound)?;
         let buyer_id = record.buyer.user_id;
         let locale = self.store().buyer_locale(&scope.shop_id, &buyer_id).await?;
-        Ok(Audience { conversation_id, buyer_id, locale, status: record.status })
+        Ok(Audience { buyer_id, locale, status: record.status })
     }
 }
 

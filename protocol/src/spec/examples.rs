@@ -76,6 +76,7 @@ fn presence() -> Value {
 
 /// An example of a call.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one table of all methods")]
 pub fn example(name: MethodName) -> Example {
     let one = || json!({ "conversation_id": CONVERSATION });
     let conversation_result = || json!({ "conversation": conversation() });

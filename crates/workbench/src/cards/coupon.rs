@@ -55,7 +55,7 @@ pub(crate) fn render(offer: Offer<'_>, rendering: &Rendering<'_>) -> Card {
     let title = text::line(&coupon.title, NAME_CHARS)
         .or_else(|| text::line(coupon.id.as_str(), NAME_CHARS))
         .unwrap_or_default();
-    let mut card = Draft::new(CardKind::Coupon, &coupon.id, title, status(standing, speech));
+    let mut card = Draft::new(CardKind::Coupon, coupon.id.as_str(), title, status(standing, speech));
     card.subtitle = discount(coupon, speech);
     conditions(&mut card, offer, standing, rendering);
 
@@ -91,7 +91,7 @@ pub(crate) fn next_change(offer: Offer<'_>, now: Timestamp) -> Option<Timestamp>
 }
 
 /// What the buyer has comes first: it stays usable whatever became of the coupon.
-fn standing<'a>(offer: Offer<'a>, now: Timestamp) -> Standing<'a> {
+fn standing(offer: Offer<'_>, now: Timestamp) -> Standing<'_> {
     let Offer { coupon, buyer_id, claims } = offer;
     let claimable = rules::coupons::sendable(coupon, claims, buyer_id, now);
     if claimable == Err(NotSendableCode::NotFound) {

@@ -33,10 +33,10 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(kind: CardKind, reference: impl ToString, title: String, status: CardStatus) -> Self {
+    pub(super) fn new(kind: CardKind, reference: &str, title: String, status: CardStatus) -> Self {
         Self {
             kind,
-            reference: reference.to_string(),
+            reference: reference.to_owned(),
             title,
             subtitle: None,
             image: None,

@@ -30,12 +30,16 @@ pub(crate) struct Parcel<'a> {
 pub(crate) fn render(parcel: Parcel<'_>, rendering: &Rendering<'_>) -> Card {
     let Parcel { order, package, .. } = parcel;
     let speech = rendering.speech;
-    let mut card =
-        Draft::new(CardKind::Logistics, &package.id, title(parcel, speech), status(parcel, rendering));
+    let mut card = Draft::new(
+        CardKind::Logistics,
+        package.id.as_str(),
+        title(parcel, speech),
+        status(parcel, rendering),
+    );
     card.image = contents(parcel).find_map(|item| item.image);
 
     let latest = package.tracking.first();
-    card.optional_field(speech.latest_event(), latest.and_then(|event| told(event, rendering)));
+    card.optional_field(speech.latest_event(), latest.map(|event| told(event, rendering)));
     if let Some(delivered) = rules::logistics::delivered_at(package) {
         card.field(speech.delivered_on(), rendering.moment(delivered));
     } else if package.status != PackageStatus::Cancelled {
@@ -115,7 +119,7 @@ fn status(Parcel { package, .. }: Parcel<'_>, rendering: &Rendering<'_>) -> Card
 }
 
 /// `description, location · time`, in the carrier's words.
-fn told(event: &TrackingEvent, rendering: &Rendering<'_>) -> Option<String> {
+fn told(event: &TrackingEvent, rendering: &Rendering<'_>) -> String {
     let what = [Some(&event.description), event.location.as_ref()];
     let what: Vec<_> = what
         .into_iter()
@@ -123,7 +127,7 @@ fn told(event: &TrackingEvent, rendering: &Rendering<'_>) -> Option<String> {
         .map(|part| crate::locale::isolated(&part))
         .collect();
     let time = rendering.moment(event.update_time);
-    if what.is_empty() { Some(time) } else { Some(format!("{} · {time}", what.join(", "))) }
+    if what.is_empty() { time } else { format!("{} · {time}", what.join(", ")) }
 }
 
 fn expected(package: &Package, rendering: &Rendering<'_>) -> Option<String> {
@@ -144,7 +148,7 @@ fn is_late(package: &Package, now: Timestamp) -> bool {
 }
 
 /// What is in the parcel, by the names of the order.
-fn contents<'a>(Parcel { order, package, .. }: Parcel<'a>) -> impl Iterator<Item = CardItem> + 'a {
+fn contents(Parcel { order, package, .. }: Parcel<'_>) -> impl Iterator<Item = CardItem> + '_ {
     package.line_items.iter().filter_map(|packed| {
         let item = order.line_items.iter().find(|item| item.id == packed.id)?;
         Some(CardItem { quantity: Some(packed.quantity), ..order::thing(item) })

@@ -30,6 +30,7 @@ use deskwire_protocol::{
     ids::ShopId,
 };
 
+#[cfg(test)]
 pub(crate) use draft::{CARD_BYTES, ITEMS};
 pub use link::{LinkError, LinkTemplates, Links};
 

@@ -22,7 +22,7 @@ pub(crate) fn render(order: &Order, rendering: &Rendering<'_>) -> Card {
     let speech = rendering.speech;
     let reminder = order.nearest_deadline(rendering.now);
     let title = speech.order(&text::line(order.id.as_str(), ITEM_CHARS).unwrap_or_default());
-    let mut card = Draft::new(CardKind::Order, &order.id, title, status(order, reminder, speech));
+    let mut card = Draft::new(CardKind::Order, order.id.as_str(), title, status(order, reminder, speech));
     card.subtitle = first_and_more(&order.line_items, speech);
     card.image = order.line_items.iter().find_map(|item| text::image(item.sku_image.as_ref()));
 

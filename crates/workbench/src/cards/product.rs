@@ -25,8 +25,12 @@ pub(crate) fn render(product: &Product, rendering: &Rendering<'_>) -> Card {
     let title = text::line(&product.title, NAME_CHARS)
         .or_else(|| text::line(product.id.as_str(), NAME_CHARS))
         .unwrap_or_default();
-    let mut card =
-        Draft::new(CardKind::Product, &product.id, title, status(product, !sold.is_empty(), stock, speech));
+    let mut card = Draft::new(
+        CardKind::Product,
+        product.id.as_str(),
+        title,
+        status(product, !sold.is_empty(), stock, speech),
+    );
     card.image = text::image(product.main_image.as_ref());
     card.optional_field(speech.price(), price(product, &sold, speech));
     if !sold.is_empty() {

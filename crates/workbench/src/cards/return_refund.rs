@@ -54,7 +54,7 @@ pub(crate) fn render(subject: Returnable<'_>, rendering: &Rendering<'_>) -> Card
         None => (speech.return_or_refund(), invitation(window, speech)),
         Some(request) => (named(request.return_type, speech), requested(request, speech)),
     };
-    let mut card = Draft::new(CardKind::ReturnRefund, &order.id, title, status);
+    let mut card = Draft::new(CardKind::ReturnRefund, order.id.as_str(), title, status);
     card.subtitle = text::line(order.id.as_str(), ITEM_CHARS).map(|id| speech.order(&id));
 
     if let Some(request) = request {

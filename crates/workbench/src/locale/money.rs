@@ -2,7 +2,9 @@
 
 use deskwire_protocol::money::Money;
 use icu_decimal::{DecimalFormatter, input::Decimal};
-use icu_experimental::dimension::currency::formatter::CurrencyFormatter;
+use icu_experimental::dimension::currency::{
+    formatter::CurrencyFormatter, options::CurrencyFormatterOptions,
+};
 use icu_locale_core::preferences::extensions::unicode::keywords::CurrencyType;
 
 use super::Locale;
@@ -44,8 +46,8 @@ fn formatter(locale: Locale, money: Money, currency: CurrencyType) -> Option<For
     // CLDR has Thais write "THB 250.00"; shops there write "฿250.00".
     let narrow = locale == Locale::Thai && money.currency.code() == "THB";
     if narrow {
-        Formatter::try_new_symbol_narrow(preferences, currency, Default::default()).ok()
+        Formatter::try_new_symbol_narrow(preferences, currency, CurrencyFormatterOptions::default()).ok()
     } else {
-        Formatter::try_new_symbol(preferences, currency, Default::default()).ok()
+        Formatter::try_new_symbol(preferences, currency, CurrencyFormatterOptions::default()).ok()
     }
 }

@@ -7,7 +7,7 @@ use icu_datetime::{
     FixedCalendarDateTimeFormatter,
     fieldsets::{YMD, YMDT},
 };
-use icu_decimal::{DecimalFormatter, input::Decimal};
+use icu_decimal::{DecimalFormatter, input::Decimal, options::DecimalFormatterOptions};
 use unic_langid::LanguageIdentifier;
 
 use super::{Locale, Zone, money};
@@ -35,8 +35,8 @@ pub(crate) struct Speech {
 impl Speeches {
     /// Reads the words of all languages; fails only where the binary itself is wrong.
     pub(crate) fn load() -> Result<Self, LocaleError> {
-        let [a, b, c, d, e, f, g] = Locale::ALL.map(Speech::load);
-        Ok(Self([a?, b?, c?, d?, e?, f?, g?]))
+        let [en, pt, id, th, vi, es, es_mx] = Locale::ALL.map(Speech::load);
+        Ok(Self([en?, pt?, id?, th?, vi?, es?, es_mx?]))
     }
 
     /// One of them.
@@ -60,7 +60,8 @@ impl Speech {
 
         let data = |error: icu_provider::DataError| failed(format!("numbers: {error}"));
         let tag = icu_locale(locale).map_err(|error| failed(format!("tag: {error}")))?;
-        let numbers = DecimalFormatter::try_new((&tag).into(), Default::default()).map_err(data)?;
+        let numbers =
+            DecimalFormatter::try_new((&tag).into(), DecimalFormatterOptions::default()).map_err(data)?;
         // The Gregorian calendar in Thai too: that is the one shops and parcels go by, and the one on the tracking page.
         let dates = FixedCalendarDateTimeFormatter::try_new((&tag).into(), YMD::medium())
             .map_err(|error| failed(format!("dates: {error}")))?;

@@ -6,6 +6,7 @@ use super::speech::{Speech, Words};
 /// decides between singular and plural and is written as `n`.
 macro_rules! words {
     ($($name:ident($($variable:ident: $kind:ident),*);)*) => {
+        #[expect(clippy::wrong_self_convention, reason = "the names are those of the messages")]
         impl Speech {
             $(
                 pub(crate) fn $name(&self $(, $variable: words!(@$kind))*) -> String {
