@@ -14,6 +14,7 @@ mod hub;
 mod outbox;
 mod rules;
 mod session;
+mod shelf;
 mod summary;
 mod sweep;
 mod topics;
@@ -76,6 +77,7 @@ impl Chat {
         let writers = writer::Writers::start(&config, &store, &bus, &clock, &tasks, &crashed);
         sweep::start(&hub, &clock, &tasks, shutdown, &crashed);
         summary::start(&hub, &tasks, shutdown, &crashed);
+        shelf::start(&hub, &tasks, shutdown, &crashed);
         Self {
             inner: Arc::new(Inner {
                 config,

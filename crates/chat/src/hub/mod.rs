@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dashmap::DashMap;
 use deskwire_protocol::{
     ConversationId, ParticipantRole, ShopId, UserId,
-    event::{EventName, PresenceEvent, ReadUpdated, TypingEvent},
+    event::{EventName, PresenceEvent, ReadUpdated, TypingEvent, WorkbenchChanged},
 };
 use deskwire_store::{Head, Side, Store, StoreError};
 use tokio::sync::Notify;
@@ -21,6 +21,7 @@ use crate::{
     ChatConfig,
     bus::{Bus, Changed, Notice, Receiver, Topic, Workbench},
     session::Listener,
+    shelf::Shelf,
     summary::Dirty,
     topics::Topics,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Hub {
     pub(crate) store: Store,
     pub(crate) topics: Topics,
     pub(crate) dirty: Dirty,
+    pub(crate) shelf: Shelf,
     /// Wakes the repair sweep before its time.
     pub(crate) sweep_now: Notify,
     slots: DashMap<(ConversationId, Side), Arc<Slot>>,
@@ -61,6 +63,7 @@ impl Hub {
             store,
             topics: Topics::new(bus),
             dirty: Dirty::default(),
+            shelf: Shelf::default(),
             sweep_now: Notify::new(),
             slots: DashMap::new(),
             listeners: DashMap::new(),
@@ -219,8 +222,8 @@ impl Hub {
             Workbench::Changed(changed) => {
                 if let Some(buyer_id) = &changed.buyer_id {
                     self.tell_watchers(shop_id, buyer_id, EventName::WorkbenchChanged, changed);
-                } else {
-                    self.tell_all(topic, EventName::WorkbenchChanged, changed);
+                } else if !self.listeners(topic).is_empty() {
+                    self.shelf.mark(topic, changed);
                 }
             }
             Workbench::DeadlineNear(near) => {
@@ -230,6 +233,11 @@ impl Hub {
                 self.tell_watchers(shop_id, &orders.buyer_id, EventName::WorkbenchOrders, orders);
             }
         }
+    }
+
+    /// Tells all agents of a shop of a change of its products or coupons.
+    pub(crate) fn tell_of_shelf(&self, topic: &Topic, changed: &WorkbenchChanged) {
+        self.tell_all(topic, EventName::WorkbenchChanged, changed);
     }
 
     /// Tells every local session of this topic something that is safe to lose.
