@@ -5,8 +5,8 @@ use std::{io::IsTerminal, net::SocketAddr, path::Path, sync::Arc, time::Duration
 use anyhow::{Context, bail};
 use deskwire_chat::{Bus, Chat, Clock, SystemClock, bus::InProcess};
 use deskwire_gateway::{Gateway, Services};
-use deskwire_protocol::{Role, ShopId, UserId};
-use deskwire_store::{Scope, Store, UserRecord};
+use deskwire_protocol::{Role, ShopId};
+use deskwire_store::Store;
 use deskwire_workbench::Workbench;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -45,7 +45,6 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     secret::make_data_dir(&settings.data_dir)?;
     let keys = tokens::keys(settings, Missing::Make)?;
     let store = open_store(settings).await?;
-    let seeded = settings.demo && seed_demo(&store, clock.as_ref()).await?;
     let metrics = telemetry::metrics(&tasks, shutdown.clone())?;
     let bus: Arc<dyn Bus> = InProcess::alone();
     let chat = Chat::start(
@@ -57,6 +56,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         &shutdown,
     );
     let workbench = Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), settings.workbench()?)?;
+    let seeded = settings.demo && demo::seed(&store, &workbench, clock.now()).await?;
     workbench.start(&tasks, &shutdown);
     // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time. Not every log of a
     // later start, which would fill with tokens.
@@ -164,23 +164,6 @@ async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         tracing::warn!(%durability, "ACKNOWLEDGED MESSAGES MAY BE LOST: the database does not wait for the disk");
     }
     Ok(store)
-}
-
-/// Puts the demo shop's people into a store that has no shop yet; whether it had none.
-async fn seed_demo(store: &Store, clock: &dyn Clock) -> anyhow::Result<bool> {
-    if !store.is_empty().await.context("the database cannot be read")? {
-        return Ok(false);
-    }
-    let now = clock.now();
-    for figure in demo::FIGURES {
-        let user_id = UserId::new(figure.sub)?;
-        let scope = Scope { shop_id: ShopId::new(demo::SHOP)?, role: figure.role, user_id: user_id.clone() };
-        let user =
-            UserRecord { user_id, name: figure.name.to_owned(), locale: Some(figure.locale.to_owned()) };
-        store.put_user(&scope, &user, now).await?;
-    }
-    tracing::info!(shop = demo::SHOP, "filled the empty store with a fictional shop");
-    Ok(true)
 }
 
 /// Folds `SQLite`'s write-ahead log in from time to time, away from the commits.

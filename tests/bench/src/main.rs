@@ -33,6 +33,8 @@ pub(crate) enum Part {
     Memory,
     /// Frames a flush, and what one flush for many is worth.
     Flush,
+    /// One large shop: its import, and fifty agents at its workbench.
+    Workbench,
 }
 
 /// Measures one node on `SQLite`.
@@ -87,6 +89,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             Part::Sends => parts::sends::measure(options, &program).await?,
             Part::Memory => parts::memory::measure(options, &program).await?,
             Part::Flush => parts::flush::measure(options, &program).await?,
+            Part::Workbench => parts::workbench::measure(options, &program).await?,
         };
         show(&outcome);
         measured.insert(name, outcome.to_json());

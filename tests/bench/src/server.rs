@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail, ensure};
@@ -51,9 +51,40 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it on an empty database and waits until it is ready.
     pub(crate) async fn start(&self, work_dir: &Path) -> anyhow::Result<Server> {
+        self.start_in(Self::directory(work_dir)?).await
+    }
+
+    /// A place for a database and its settings.
+    pub(crate) fn directory(work_dir: &Path) -> anyhow::Result<TempDir> {
         let directory = tempfile::Builder::new().prefix("deskwire-bench-").tempdir_in(work_dir)?;
         let settings = directory.path().join("deskwire.toml");
         fs::write(&settings, format!("{SETTINGS}[auth]\nhs256_secret = \"{SECRET}\"\n"))?;
+        Ok(directory)
+    }
+
+    /// Imports a file of things into a shop; how long it took.
+    pub(crate) async fn import(
+        &self,
+        directory: &TempDir,
+        shop: &str,
+        kind: &str,
+        file: &Path,
+    ) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let output = self
+            .command(directory)
+            .args(["import", "--shop", shop, "--kind", kind])
+            .arg("--data-dir")
+            .arg(directory.path().join("data"))
+            .arg(file)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        ensure!(output.status.success(), "deskwire import: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(began.elapsed())
+    }
+
+    fn command(&self, directory: &TempDir) -> Command {
         let mut command = match self.core {
             Some(core) => {
                 let mut command = Command::new("taskset");
@@ -68,12 +99,14 @@ impl Program {
                 command.env_remove(name);
             }
         }
+        command.arg("--config").arg(directory.path().join("deskwire.toml"));
         command
-            .arg("serve")
-            .arg("--data-dir")
-            .arg(directory.path().join("data"))
-            .arg("--config")
-            .arg(&settings);
+    }
+
+    /// Starts it on what is there and waits until it is ready.
+    pub(crate) async fn start_in(&self, directory: TempDir) -> anyhow::Result<Server> {
+        let mut command = self.command(&directory);
+        command.arg("serve").arg("--data-dir").arg(directory.path().join("data"));
         command.current_dir(directory.path()).kill_on_drop(true);
         let log = File::create(directory.path().join("log"))?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);

@@ -5,3 +5,4 @@ pub(crate) mod flush;
 pub(crate) mod memory;
 pub(crate) mod sends;
 pub(crate) mod store;
+pub(crate) mod workbench;

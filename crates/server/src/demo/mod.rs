@@ -1,8 +1,13 @@
 //! The fictional shop that a newcomer finds, and how to talk in it.
 
+mod seed;
+mod things;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use deskwire_protocol::{Role, ShopId, UserId};
+
+pub(crate) use seed::seed;
 
 /// The shop's id.
 pub(crate) const SHOP: &str = "demo";
