@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deskwire_protocol::{Codec, Role, ShopId, UserId};
 
-use crate::config::Flag;
+use crate::{config::Flag, import::Kind};
 
 /// Realtime chat for shop customer service.
 #[derive(Debug, Parser)]
@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Prints a token for a buyer or an agent.
     Token(TokenArgs),
+    /// Reads files of a shop's things: orders, packages, tracking, returns, products, coupons, buyers, agents. Goes on
+    /// where it was broken off. Exits with 1 when rows were refused.
+    Import(ImportArgs),
     /// Withdraws all tokens that a user has been given so far, and closes the user's sockets.
     Revoke(RevokeArgs),
     /// Prints the wire contract as an `OpenRPC` document.
@@ -102,6 +105,26 @@ pub(crate) struct TokenArgs {
     pub(crate) ttl: u32,
     #[command(flatten)]
     data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Whose things they are.
+    #[arg(long)]
+    pub(crate) shop: ShopId,
+    /// What is in the files; without it their names begin with it, as orders-2026.csv.
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<Kind>,
+    /// Write every refused row here too, as NDJSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// NDJSON (.ndjson), or CSV with a line of column names (.csv).
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +222,7 @@ impl Command {
                 args.redis_url.clone().map(|value| Flag { name: "--redis-url", key: "redis_url", value }),
             ],
             Self::Migrate(args) => vec![data_dir(&args.data), database(&args.database)],
+            Self::Import(args) => vec![data_dir(&args.data), database(&args.database)],
             Self::Revoke(args) => vec![data_dir(&args.data), database(&args.database)],
             Self::Token(args) => vec![data_dir(&args.data)],
             Self::Connect(args) => vec![data_dir(&args.data)],

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod connect;
 mod demo;
+mod import;
 mod output;
 mod secret;
 mod serve;
@@ -49,6 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Token(args) => admin::token(args, &settings),
         Command::Serve(_) => block_on(serve::serve(&settings)),
         Command::Migrate(args) => block_on(admin::migrate(&args, &settings)),
+        Command::Import(args) => block_on(import::run(&args, &settings)),
         Command::Revoke(args) => block_on(admin::revoke(&args, &settings)),
         Command::Connect(args) => block_on(connect::run(args, &settings)),
     }

@@ -143,7 +143,7 @@ async fn end(chat: &Chat, store: &Store, tasks: &TaskTracker, shutdown: &Cancell
 }
 
 /// Opens the store and brings its schema up to date, or says that it is not.
-async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     let store = Store::open(&settings.store()).await.context("the database cannot be opened")?;
     if settings.database.migrate {
         let done = store.migrate().await.context("the database's schema cannot be brought up to date")?;

@@ -29,8 +29,9 @@ pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, UserRecor
 pub use revocation::Revocation;
 pub use scope::{Scope, Side};
 pub use shop::{
-    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, OrderQuery,
-    OrderRecord, PackageRecord, PostRecord, ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord,
-    Shelf, ShopChanges, ShownCard, Subject, Wanted,
+    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, ImportChange,
+    ImportProgress, ImportRefusal, OrderQuery, OrderRecord, PackageRecord, PersonRecord, PostRecord,
+    ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, ShownCard, Subject,
+    Wanted,
 };
 pub use store::Store;

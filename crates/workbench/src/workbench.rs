@@ -16,11 +16,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     LocaleError, WorkbenchConfig, WorkbenchError,
+    intake::Intake,
     locale::{Locale, Speech, Speeches},
 };
 
 /// Two who make the same at once: the second tries again and finds what the first made.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 /// A cheap handle to the workbench.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     config: WorkbenchConfig,
     speeches: Speeches,
+    intake: Intake,
     /// Something was changed whose cards may have to be rendered again.
     stale: Notify,
     /// A message is owed to a conversation.
@@ -84,6 +86,7 @@ impl Workbench {
         config: WorkbenchConfig,
     ) -> Result<Self, LocaleError> {
         let speeches = Speeches::load()?;
+        let intake = Intake::new(store.clone(), Arc::clone(&clock), &config);
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -91,6 +94,7 @@ impl Workbench {
                 clock,
                 config,
                 speeches,
+                intake,
                 stale: Notify::new(),
                 owed: Notify::new(),
                 crashed: CancellationToken::new(),
@@ -132,6 +136,10 @@ impl Workbench {
 
     pub(crate) fn chat(&self) -> &Chat {
         &self.inner.chat
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.inner.intake
     }
 
     pub(crate) fn config(&self) -> &WorkbenchConfig {
@@ -237,7 +245,7 @@ pub(crate) fn system() -> Editor {
 }
 
 /// What open workbenches are told of these changes.
-fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Workbench> {
+pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Workbench> {
     let told = |kind, id: &str, order_id: Option<&OrderId>, buyer_id: Option<&UserId>| {
         bus::Workbench::Changed(WorkbenchChanged {
             kind,

@@ -247,6 +247,15 @@ const TABLES: &[&str] = &[
         update_time bigint NOT NULL,
         PRIMARY KEY (shop_id, kind, digest)
     )",
+    "CREATE TABLE import_refusal (
+        shop_id text NOT NULL,
+        kind text NOT NULL,
+        digest text NOT NULL,
+        line bigint NOT NULL,
+        document_id text,
+        reason text NOT NULL,
+        PRIMARY KEY (shop_id, kind, digest, line)
+    ){clustered}",
 ];
 
 /// Search by parts of words. The text is folded (case, accents) by the one who writes it, so that both databases find
@@ -304,6 +313,7 @@ impl MigrationTrait for Migration {
         for table in [
             "coupon_search",
             "product_search",
+            "import_refusal",
             "import_file",
             "webhook_delivery",
             "webhook_event",

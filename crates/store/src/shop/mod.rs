@@ -4,6 +4,7 @@ mod cards;
 mod change;
 mod coupons;
 mod document;
+mod import;
 mod orders;
 mod products;
 mod record;
@@ -14,6 +15,7 @@ pub use coupons::CouponQuery;
 pub use orders::{OrderQuery, ReturnQuery};
 pub use products::ProductQuery;
 pub use record::{
-    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord,
-    PostRecord, ProductRecord, ReturnRequestRecord, ShownCard, Subject,
+    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, ImportChange, ImportProgress,
+    ImportRefusal, OrderRecord, PackageRecord, PersonRecord, PostRecord, ProductRecord, ReturnRequestRecord,
+    ShownCard, Subject,
 };

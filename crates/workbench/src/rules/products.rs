@@ -45,11 +45,6 @@ pub(crate) fn price_range(product: &Product) -> Option<PriceRange> {
     Some(PriceRange { min, max })
 }
 
-/// With its stock and price range, as it is told.
-pub(crate) fn standing(product: &Product) -> Product {
-    Product { stock: stock(product), price_range: price_range(product), ..product.clone() }
-}
-
 /// Whether the product's card may be sent.
 pub(crate) fn sendable(product: &Product) -> Result<(), NotSendableCode> {
     if sold(product).next().is_none() {
@@ -247,13 +242,13 @@ mod tests {
 
     #[test]
     fn stock_and_price_are_those_of_what_is_sold() {
-        let shirt = standing(&shirt());
+        let shirt = shirt();
         assert_eq!(
-            (shirt.stock, shirt.price_range),
+            (stock(&shirt), price_range(&shirt)),
             (2, Some(PriceRange { min: money(1000), max: money(1500) }))
         );
-        let draft = standing(&Product { status: ProductStatus::Draft, ..shirt });
-        assert_eq!((draft.stock, draft.price_range), (0, None));
+        let draft = Product { status: ProductStatus::Draft, ..shirt };
+        assert_eq!((stock(&draft), price_range(&draft)), (0, None));
     }
 
     #[test]

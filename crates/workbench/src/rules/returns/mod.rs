@@ -19,7 +19,6 @@ use deskwire_protocol::{
 
 pub(crate) use answer::{Answered, answer, approve_overdue};
 pub(crate) use eligibility::{eligibility, open_until, opens_at, sendable};
-pub(crate) use refund::refund_amount;
 pub(crate) use submit::submit;
 pub(crate) use upsert::upsert;
 
