@@ -4,7 +4,7 @@ use deskwire_protocol::{ConversationId, Seq};
 
 use crate::{
     EventRecord, MessageRecord, SendKey, SentRecord, Side, Store, StoreError,
-    row::{self, LATEST_REVISION, MESSAGE},
+    row::{self, LATEST_REVISION, MESSAGE, MESSAGE_AS_SENT},
     sql::{Params, ROWS},
 };
 
@@ -110,7 +110,7 @@ impl Store {
             (params.push(id.get()), params.push(after_seq.get()), params.push(i64::from(limit)));
         let seen = seen_by(side);
         let created = format!(
-            "SELECT {MESSAGE} FROM message m {LATEST_REVISION}
+            "SELECT {MESSAGE_AS_SENT} FROM message m
              WHERE m.conversation_id = {id} AND m.seq > {after}{seen} ORDER BY m.seq LIMIT {rows}"
         );
         let revised = format!(

@@ -24,6 +24,10 @@ pub(crate) const MESSAGE: &str = "m.conversation_id, m.seq, m.buyer_prev_seq, m.
      m.sender_name, m.client_message_id, COALESCE(r.content, m.content) AS content, m.visibility, \
      COALESCE(r.revision, 0) AS revision, m.recalled, m.create_time";
 
+/// What a message is read with as it was sent.
+pub(crate) const MESSAGE_AS_SENT: &str = "m.conversation_id, m.seq, m.buyer_prev_seq, m.sender_role, m.sender_id, \
+     m.sender_name, m.client_message_id, m.content, m.visibility, CAST(0 AS bigint) AS revision, m.recalled, m.create_time";
+
 /// The latest revision of message `m`, if it was ever revised.
 pub(crate) const LATEST_REVISION: &str = "LEFT JOIN message_revision r \
      ON r.conversation_id = m.conversation_id AND r.seq = m.revision_seq";

@@ -16,12 +16,12 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use deskwire_chat::SystemClock;
+use deskwire_chat::{Clock, SystemClock};
 use deskwire_protocol::{
     ShopId,
     order::{Editor, EditorKind},
 };
-use deskwire_store::{ImportProgress, Store};
+use deskwire_store::{ImportFile, Store};
 use deskwire_workbench::{ImportStep, Intake};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
@@ -86,10 +86,11 @@ async fn import(
     shop_id: &ShopId,
     path: &Path,
     kind: Kind,
-) -> anyhow::Result<(String, ImportProgress)> {
+) -> anyhow::Result<(String, ImportFile)> {
     let (digest, size) = digest_of(path)?;
-    let mut progress = store.import_progress(shop_id, kind.name(), &digest).await?.unwrap_or_default();
-    let bar = bar(path, size, progress.offset);
+    let now = SystemClock.now();
+    let mut progress = store.begin_import(shop_id, kind.name(), &digest, now).await?;
+    let bar = bar(path, size, progress.byte_offset);
     let mut rows = Rows::open(path, kind, progress)?;
     let editor = Editor {
         kind: EditorKind::Import,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use deskwire_store::ImportProgress;
+use deskwire_store::ImportFile;
 use deskwire_workbench::{Documents, ImportRow};
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ enum Source {
 
 impl Rows {
     /// Goes on where an earlier reading ended.
-    pub(super) fn open(path: &Path, kind: Kind, progress: ImportProgress) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, kind: Kind, progress: ImportFile) -> anyhow::Result<Self> {
         let mut file = File::open(path).context("cannot be read")?;
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let source = match extension.as_str() {
@@ -53,20 +53,20 @@ impl Rows {
                 let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
                 let names = reader.headers().context("the first line must name the columns")?.clone();
                 let columns = Columns::new(&kind.schema(), &names)?;
-                if progress.offset > 0 {
+                if progress.byte_offset > 0 {
                     let mut position = csv::Position::new();
-                    position.set_byte(progress.offset).set_line(progress.line + 1);
+                    position.set_byte(progress.byte_offset).set_line(progress.line + 1);
                     reader.seek(position)?;
                 }
                 Source::Table { reader: Box::new(reader), columns }
             }
             "ndjson" | "jsonl" | "json" => {
-                file.seek(SeekFrom::Start(progress.offset))?;
+                file.seek(SeekFrom::Start(progress.byte_offset))?;
                 Source::Lines(BufReader::with_capacity(1 << 20, file))
             }
             _ => bail!("must be a file named .ndjson or .csv"),
         };
-        Ok(Self { kind, source, offset: progress.offset, line: progress.line })
+        Ok(Self { kind, source, offset: progress.byte_offset, line: progress.line })
     }
 
     /// The next rows, at most so many; none at the end.

@@ -236,6 +236,7 @@ const TABLES: &[&str] = &[
     )",
     "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_attempt_time) WHERE next_attempt_time IS NOT NULL",
 
+    // How far each file has come that was imported, and what of it was refused.
     "CREATE TABLE import_file (
         shop_id text NOT NULL,
         kind text NOT NULL,
@@ -252,9 +253,10 @@ const TABLES: &[&str] = &[
         kind text NOT NULL,
         digest text NOT NULL,
         line bigint NOT NULL,
-        document_id text,
+        thing_id text,
         reason text NOT NULL,
-        PRIMARY KEY (shop_id, kind, digest, line)
+        PRIMARY KEY (shop_id, kind, digest, line),
+        FOREIGN KEY (shop_id, kind, digest) REFERENCES import_file ON DELETE CASCADE
     ){clustered}",
 ];
 

@@ -17,16 +17,17 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Valu
 use super::{
     coupons::{self, CLAIM, COUPON},
     document,
+    import::ImportChange,
     orders::{self, NOTE, ORDER, RETURN},
     products::{self, PRODUCT},
     record::{
-        AuditRecord, ClaimRecord, CouponRecord, ImportChange, OrderRecord, PackageRecord, PersonRecord,
-        PostRecord, ProductRecord, ReturnRequestRecord, Subject,
+        AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PostRecord, ProductRecord,
+        ReturnRequestRecord, Subject,
     },
     search::fold,
 };
 use crate::{
-    Side, Store, StoreError, row,
+    PersonRecord, Side, Store, StoreError, row,
     sql::{Params, ROWS},
 };
 
@@ -188,7 +189,7 @@ impl Store {
 pub(crate) struct Hand<'a> {
     pub(crate) store: &'a Store,
     transaction: DatabaseTransaction,
-    shop_id: &'a ShopId,
+    pub(crate) shop_id: &'a ShopId,
 }
 
 impl Hand<'_> {
@@ -343,15 +344,20 @@ impl Hand<'_> {
         lock: &str,
         loaded: &mut Shelf,
     ) -> Result<(), StoreError> {
+        if !lock.is_empty() {
+            // By itself: what a statement joins to a row that it waited for is of the time before the wait, and the order
+            // may have another note since.
+            self.by_ids(orders.iter().cloned(), |list, shop| {
+                format!(
+                    "SELECT order_id FROM shop_order WHERE order_id IN ({list}) AND shop_id = {shop}
+                     ORDER BY order_id {lock}"
+                )
+            })
+            .await?;
+        }
         for row in self
             .by_ids(orders, |list, shop| {
-                // Locked first, joined then: a row that was waited for has another note.
-                format!(
-                    "SELECT {ORDER} FROM (
-                         SELECT * FROM shop_order WHERE order_id IN ({list}) AND shop_id = {shop}
-                         ORDER BY order_id {lock}
-                     ) AS o {NOTE}"
-                )
+                format!("SELECT {ORDER} FROM shop_order o {NOTE} WHERE o.order_id IN ({list}) AND o.shop_id = {shop}")
             })
             .await?
         {
@@ -600,6 +606,7 @@ impl Hand<'_> {
         }
         let mut skus = Vec::new();
         let mut texts = Vec::new();
+        let mut replaced = Vec::new();
         for record in products {
             let stored = loaded.products.get(&record.product.id).map(|stored| &stored.product);
             let ids = |product: &Product| product.skus.iter().map(|sku| sku.id.clone()).collect::<Vec<_>>();
@@ -610,10 +617,14 @@ impl Hand<'_> {
             if stored.map(ProductText::of).as_ref() != Some(&text) {
                 let number = numbers.get(&record.product.id).copied().ok_or(StoreError::Collision)?;
                 texts.push((number, text));
+                if stored.is_some() {
+                    replaced.push(number);
+                }
             }
         }
         // All at once: a variant may go from one product to another.
         self.write_skus(loaded, &skus).await?;
+        self.delete_texts("product", replaced).await?;
         for texts in texts.chunks(ROWS) {
             self.write_product_texts(texts).await?;
         }
@@ -685,7 +696,6 @@ impl Hand<'_> {
     }
 
     async fn write_product_texts(&self, texts: &[(i64, ProductText)]) -> Result<(), StoreError> {
-        self.delete_texts("product", texts.iter().map(|(number, _)| *number).collect()).await?;
         let mut params = self.store.params();
         let sql = if self.store.backend() == DbBackend::Sqlite {
             let scope = self.store.make_search_scope(&self.transaction, self.shop_id).await?;
@@ -718,17 +728,21 @@ impl Hand<'_> {
                  VALUES {rows}"
             )
         };
-        self.execute(sql, params).await.map(drop)
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     async fn delete_texts(&self, table: &str, numbers: Vec<i64>) -> Result<(), StoreError> {
-        let mut params = self.store.params();
-        let list = params.list(numbers.into_iter().map(Value::from));
         let column = match self.store.backend() {
             DbBackend::Sqlite => "rowid".to_owned(),
             _ => format!("{table}_no"),
         };
-        self.execute(format!("DELETE FROM {table}_search WHERE {column} IN ({list})"), params).await.map(drop)
+        for numbers in numbers.chunks(ROWS) {
+            let mut params = self.store.params();
+            let list = params.list(numbers.iter().map(|number| (*number).into()));
+            self.execute(format!("DELETE FROM {table}_search WHERE {column} IN ({list})"), params).await?;
+        }
+        Ok(())
     }
 
     async fn write_coupons(&self, loaded: &Shelf, coupons: &[CouponRecord]) -> Result<(), StoreError> {
@@ -765,6 +779,7 @@ impl Hand<'_> {
                  total_claim_limit = excluded.total_claim_limit, redemption_limit = excluded.redemption_limit,
                  claimed_count = excluded.claimed_count, redeemed_count = excluded.redeemed_count,
                  update_time = excluded.update_time, version = excluded.version, document = excluded.document
+                 WHERE coupon.version = excluded.version - 1
              RETURNING coupon_no, coupon_id"
         );
         let mut numbers: HashMap<CouponId, i64> = HashMap::with_capacity(coupons.len());
@@ -772,17 +787,21 @@ impl Hand<'_> {
             numbers.insert(row::needed_id(&row, "coupon", "coupon_id")?, row::get(&row, "coupon_no")?);
         }
         let mut texts = Vec::new();
+        let mut replaced = Vec::new();
         for CouponRecord { coupon, .. } in coupons {
-            if loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title) != Some(&coupon.title) {
-                let number = numbers.get(&coupon.id).copied();
-                let number = number.ok_or_else(|| StoreError::corrupt("coupon", "was not numbered"))?;
+            let number = numbers.get(&coupon.id).copied().ok_or(StoreError::Collision)?;
+            let stored = loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title);
+            if stored != Some(&coupon.title) {
                 texts.push((number, fold(&coupon.title)));
+                if stored.is_some() {
+                    replaced.push(number);
+                }
             }
         }
+        self.delete_texts("coupon", replaced).await?;
         if texts.is_empty() {
             return Ok(());
         }
-        self.delete_texts("coupon", texts.iter().map(|(number, _)| *number).collect()).await?;
         let mut params = self.store.params();
         let (columns, scope): (_, Value) = if self.store.backend() == DbBackend::Sqlite {
             let scope = self.store.make_search_scope(&self.transaction, self.shop_id).await?;
@@ -792,7 +811,8 @@ impl Hand<'_> {
         };
         let rows = params
             .rows(texts.into_iter().map(|(number, title)| vec![number.into(), scope.clone(), title.into()]));
-        self.execute(format!("INSERT INTO coupon_search ({columns}) VALUES {rows}"), params).await.map(drop)
+        self.execute(format!("INSERT INTO coupon_search ({columns}) VALUES {rows}"), params).await?;
+        Ok(())
     }
 
     async fn write_claims(&self, claims: &[ClaimRecord]) -> Result<(), StoreError> {
@@ -814,7 +834,8 @@ impl Hand<'_> {
              VALUES {rows}
              ON CONFLICT (shop_id, coupon_id, buyer_id, number) DO UPDATE SET order_id = excluded.order_id"
         );
-        self.execute(sql, params).await.map(drop)
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     async fn write_audit(&self, audit: &[AuditRecord]) -> Result<(), StoreError> {
@@ -838,7 +859,8 @@ impl Hand<'_> {
             "INSERT INTO audit (shop_id, time, actor_kind, actor_id, action, thing_kind, thing_id, result, detail)
              VALUES {rows}"
         );
-        self.execute(sql, params).await.map(drop)
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     async fn write_posts(&self, posts: &[PostRecord], now: Timestamp) -> Result<(), StoreError> {
@@ -859,7 +881,8 @@ impl Hand<'_> {
             "INSERT INTO card_post (shop_id, buyer_id, client_message_id, card_kind, reference, create_time)
              VALUES {rows}"
         );
-        self.execute(sql, params).await.map(drop)
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     /// Things that no message shows are not marked: an import of a million orders marks none.

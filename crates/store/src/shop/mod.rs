@@ -10,12 +10,13 @@ mod products;
 mod record;
 mod search;
 
+pub(crate) use change::Hand;
 pub use change::{Shelf, ShopChanges, Wanted};
 pub use coupons::CouponQuery;
+pub use import::{ImportChange, ImportFile, ImportRefusal};
 pub use orders::{OrderQuery, ReturnQuery};
 pub use products::ProductQuery;
 pub use record::{
-    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, ImportChange, ImportProgress,
-    ImportRefusal, OrderRecord, PackageRecord, PersonRecord, PostRecord, ProductRecord, ReturnRequestRecord,
-    ShownCard, Subject,
+    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord,
+    PostRecord, ProductRecord, ReturnRequestRecord, ShownCard, Subject,
 };

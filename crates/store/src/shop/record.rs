@@ -1,7 +1,7 @@
 //! A shop's things as the store keeps them: the wire's types, and beside them what only the server needs.
 
 use deskwire_protocol::{
-    ConversationId, Role, Seq, ShopId, Timestamp, UserId,
+    ConversationId, Seq, ShopId, Timestamp, UserId,
     coupon::{Claim, Coupon},
     ids::{ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, ProductId},
     logistics::Package,
@@ -10,7 +10,7 @@ use deskwire_protocol::{
     returns::Return,
 };
 
-use crate::{MessageRecord, UserRecord};
+use crate::MessageRecord;
 
 /// An order. Of `order` the parts that come from elsewhere (note, parcels, returns, reminder, links) are left empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,58 +220,4 @@ pub struct AuditRecord {
     pub result: &'static str,
     /// What else matters.
     pub detail: Option<String>,
-}
-
-/// A buyer or an agent, as the shop's systems write them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PersonRecord {
-    /// Buyers and agents are separate name spaces.
-    pub role: Role,
-    /// Id, name and language.
-    pub user: UserRecord,
-    /// Address of a picture.
-    pub avatar: Option<String>,
-}
-
-/// A row of a file that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportRefusal {
-    /// In which line it begins, the first is 1.
-    pub line: u64,
-    /// What it calls itself, as far as that could be read.
-    pub id: Option<String>,
-    /// Why not.
-    pub reason: String,
-}
-
-/// How far a file has come with a batch of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportChange {
-    /// What is in the file.
-    pub kind: &'static str,
-    /// By what the file is known again.
-    pub digest: String,
-    /// Where it must stand before, in bytes.
-    pub from: u64,
-    /// Where it stands after.
-    pub to: u64,
-    /// The last line read.
-    pub line: u64,
-    /// Rows of the batch that were taken.
-    pub accepted: u64,
-    /// And those that were not.
-    pub refusals: Vec<ImportRefusal>,
-}
-
-/// How far a file has come in all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ImportProgress {
-    /// In bytes.
-    pub offset: u64,
-    /// The last line read.
-    pub line: u64,
-    /// Rows that were taken.
-    pub accepted: u64,
-    /// Rows that were not.
-    pub refused: u64,
 }

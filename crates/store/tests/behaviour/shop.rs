@@ -12,7 +12,7 @@ use deskwire_protocol::{
     product::{Product, ProductSearchBy, ProductStatus, Sku, SkuPrice},
 };
 use deskwire_store::{
-    ClaimRecord, CouponQuery, CouponRecord, OrderQuery, OrderRecord, ProductQuery, ProductRecord,
+    ClaimRecord, CouponQuery, CouponRecord, OrderQuery, OrderRecord, ProductQuery, ProductRecord, Shelf,
     ShopChanges, Store, Subject, Wanted,
 };
 use futures::future::join_all;
@@ -189,8 +189,15 @@ async fn put_products(store: &Store, shop_id: &ShopId, products: Vec<ProductReco
         products: products.iter().map(|record| record.product.id.clone()).collect(),
         ..Wanted::default()
     };
-    let changes = ShopChanges { products, ..ShopChanges::default() };
-    store.change(shop_id, &wanted, NOW, |_| (changes, ())).await.unwrap();
+    let made = |loaded: &Shelf| {
+        // As whoever has read them: of another version they would be someone else's meanwhile.
+        let products = products.into_iter().map(|record| {
+            let stored = loaded.products.get(&record.product.id);
+            ProductRecord { version: stored.map_or(0, |stored| stored.version), ..record }
+        });
+        (ShopChanges { products: products.collect(), ..ShopChanges::default() }, ())
+    };
+    store.change(shop_id, &wanted, NOW, made).await.unwrap();
 }
 
 async fn found(store: &Store, shop_id: &ShopId, text: &str, by: Option<ProductSearchBy>) -> Vec<String> {

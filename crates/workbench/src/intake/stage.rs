@@ -78,7 +78,11 @@ impl<'a> Stage<'a> {
         }
     }
 
-    pub(super) fn into_changes(self) -> ShopChanges {
+    /// Where the order in lists is not that of the rows, by id: two who write the same then never wait for each other.
+    pub(super) fn into_changes(mut self) -> ShopChanges {
+        self.orders.sort_unstable_keys();
+        self.packages.sort_unstable_keys();
+        self.returns.sort_unstable_keys();
         ShopChanges {
             orders: self.orders.into_values().collect(),
             packages: self.packages.into_values().collect(),
