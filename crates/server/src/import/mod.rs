@@ -91,7 +91,7 @@ async fn import(
     let now = SystemClock.now();
     let mut progress = store.begin_import(shop_id, kind.name(), &digest, now).await?;
     let bar = bar(path, size, progress.byte_offset);
-    let mut rows = Rows::open(path, kind, progress)?;
+    let mut rows = Rows::open(path, kind, &progress)?;
     let editor = Editor {
         kind: EditorKind::Import,
         id: path.file_name().unwrap_or_default().to_string_lossy().chars().take(128).collect(),

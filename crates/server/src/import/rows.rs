@@ -45,7 +45,7 @@ enum Source {
 
 impl Rows {
     /// Goes on where an earlier reading ended.
-    pub(super) fn open(path: &Path, kind: Kind, progress: ImportFile) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, kind: Kind, progress: &ImportFile) -> anyhow::Result<Self> {
         let mut file = File::open(path).context("cannot be read")?;
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let source = match extension.as_str() {

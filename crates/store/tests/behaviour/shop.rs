@@ -1,7 +1,7 @@
 //! The shop's things: changed in one transaction, kept exactly, found by parts of words, never by another shop.
 
 use deskwire_protocol::{
-    ShopId, Timestamp, UserId,
+    Role, ShopId, Timestamp, UserId,
     coupon::{
         Claim, ClaimDuration, Coupon, CouponStatus, Discount, DiscountType, DisplayType, Issue, ProductScope,
         RedemptionDuration, RedemptionType, Threshold, UsageLimits,
@@ -12,8 +12,9 @@ use deskwire_protocol::{
     product::{Product, ProductSearchBy, ProductStatus, Sku, SkuPrice},
 };
 use deskwire_store::{
-    ClaimRecord, CouponQuery, CouponRecord, OrderQuery, OrderRecord, ProductQuery, ProductRecord, Shelf,
-    ShopChanges, Store, Subject, Wanted,
+    ClaimRecord, CouponQuery, CouponRecord, ImportChange, ImportFile, ImportRefusal, OrderQuery, OrderRecord,
+    PackageRecord, PersonRecord, ProductQuery, ProductRecord, Shelf, ShopChanges, Side, Store, StoreError,
+    Subject, UserRecord, Wanted,
 };
 use futures::future::join_all;
 
@@ -33,6 +34,10 @@ on_each_database! {
     coupons_are_listed_by_what_the_time_makes_of_them
     racing_claims_never_exceed_the_limit
     a_change_marks_the_cards_of_nothing_that_no_message_shows
+    who_has_not_seen_the_version_that_stands_changes_nothing
+    a_variant_may_go_from_one_product_to_another
+    people_are_made_and_renamed_with_what_else_is_known_of_them
+    a_file_goes_on_from_where_it_stands_and_keeps_what_was_refused
 }
 
 fn shop(name: &str) -> ShopId {
@@ -189,15 +194,15 @@ async fn put_products(store: &Store, shop_id: &ShopId, products: Vec<ProductReco
         products: products.iter().map(|record| record.product.id.clone()).collect(),
         ..Wanted::default()
     };
-    let made = |loaded: &Shelf| {
-        // As whoever has read them: of another version they would be someone else's meanwhile.
-        let products = products.into_iter().map(|record| {
-            let stored = loaded.products.get(&record.product.id);
-            ProductRecord { version: stored.map_or(0, |stored| stored.version), ..record }
-        });
-        (ShopChanges { products: products.collect(), ..ShopChanges::default() }, ())
+    let decide = |loaded: &Shelf| {
+        let seen = |mut record: ProductRecord| {
+            record.version = loaded.products.get(&record.product.id).map_or(0, |stored| stored.version);
+            record
+        };
+        let products = products.into_iter().map(seen).collect();
+        (ShopChanges { products, ..ShopChanges::default() }, ())
     };
-    store.change(shop_id, &wanted, NOW, made).await.unwrap();
+    store.change(shop_id, &wanted, NOW, decide).await.unwrap();
 }
 
 async fn found(store: &Store, shop_id: &ShopId, text: &str, by: Option<ProductSearchBy>) -> Vec<String> {
@@ -419,4 +424,99 @@ async fn a_change_marks_the_cards_of_nothing_that_no_message_shows(backend: Back
     let subject = Subject::Order(OrderId::new("o-1").unwrap());
     assert_eq!(store.shown_cards(&shop("a"), &subject, None, 10).await.unwrap(), []);
     assert_eq!(world.raw().await.number("SELECT count(*) FROM card_refresh").await, 0);
+}
+
+/// Two who make the same at once: the second, which saw nothing, is told.
+async fn who_has_not_seen_the_version_that_stands_changes_nothing(backend: Backend) {
+    let (world, store) = World::with_store(backend).await;
+    let unseen = |changes: ShopChanges| {
+        let store = &store;
+        async move { store.change(&shop("a"), &Wanted::default(), NOW, |_| (changes, ())).await }
+    };
+    let orders = || ShopChanges { orders: vec![order("o-1", "ana", 7)], ..ShopChanges::default() };
+    let coupons = || ShopChanges { coupons: vec![coupon("c", 0, 9, None)], ..ShopChanges::default() };
+    let products = || ShopChanges { products: vec![product("p", "tea", "T", 1)], ..ShopChanges::default() };
+    for changes in [orders(), coupons(), products()] {
+        unseen(changes).await.unwrap();
+    }
+    for changes in [orders(), coupons(), products()] {
+        assert!(matches!(unseen(changes).await, Err(StoreError::Collision)));
+    }
+    unseen(ShopChanges { orders: vec![order("o-2", "ana", 7)], ..ShopChanges::default() }).await.unwrap();
+    let package = |order_id: &str| {
+        let package = serde_json::json!({
+            "id": "k", "order_id": order_id, "status": "PROCESSING", "update_time": 7,
+        });
+        PackageRecord { package: serde_json::from_value(package).unwrap(), create_time: NOW }
+    };
+    let packages =
+        |order_id: &str| ShopChanges { packages: vec![package(order_id)], ..ShopChanges::default() };
+    unseen(packages("o-1")).await.unwrap();
+    unseen(packages("o-1")).await.unwrap();
+    assert!(matches!(unseen(packages("o-2")).await, Err(StoreError::Collision)), "a parcel has one order");
+    assert_eq!(world.raw().await.number("SELECT count(*) FROM package WHERE order_id = 'o-1'").await, 1);
+}
+
+async fn a_variant_may_go_from_one_product_to_another(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let (mut one, mut other) = (product("p", "green tea", "T", 5), product("q", "black tea", "T", 5));
+    put_products(&store, &shop("a"), vec![one.clone(), other.clone()]).await;
+    std::mem::swap(&mut one.product.skus, &mut other.product.skus);
+    put_products(&store, &shop("a"), vec![one, other]).await;
+    let sku = SkuId::new("p-s").unwrap();
+    let owner = store.product_of_sku(&shop("a"), &sku).await.unwrap().unwrap();
+    assert_eq!(owner.product.id.as_str(), "q");
+}
+
+async fn people_are_made_and_renamed_with_what_else_is_known_of_them(backend: Backend) {
+    let (world, store) = World::with_store(backend).await;
+    let person = |role: Role, name: &str| PersonRecord {
+        role,
+        user: UserRecord { user_id: UserId::new("x").unwrap(), name: name.into(), locale: Some("id".into()) },
+        avatar: Some("/x.png".into()),
+    };
+    let wanted = Wanted {
+        people: [Side::Buyer, Side::Shop].map(|side| (side, UserId::new("x").unwrap())).to_vec(),
+        ..Wanted::default()
+    };
+    let put = |people: Vec<PersonRecord>| {
+        let (store, wanted) = (&store, &wanted);
+        let changes = ShopChanges { people, ..ShopChanges::default() };
+        async move {
+            store.change(&shop("a"), wanted, NOW, |loaded| (changes, loaded.people.clone())).await.unwrap()
+        }
+    };
+    let both = vec![person(Role::Buyer, "Ana"), person(Role::Agent, "Ana of the shop")];
+    assert!(put(both.clone()).await.is_empty());
+    let seen = put(vec![person(Role::Admin, "Ana of the shop")]).await;
+    let key = |side| (side, UserId::new("x").unwrap());
+    assert_eq!((&seen[&key(Side::Buyer)], &seen[&key(Side::Shop)]), (&both[0], &both[1]));
+    let seen = put(Vec::new()).await;
+    assert_eq!(seen[&key(Side::Shop)].role, Role::Admin);
+    assert!(!store.is_empty().await.unwrap(), "the shop is made with its first person");
+    assert_eq!(world.raw().await.number("SELECT count(*) FROM agent").await, 1);
+}
+
+async fn a_file_goes_on_from_where_it_stands_and_keeps_what_was_refused(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let begin = || async { store.begin_import(&shop("a"), "orders", "f00", NOW).await.unwrap() };
+    assert_eq!(begin().await, ImportFile { byte_offset: 0, line: 0, accepted: 0, refused: 0 });
+    let step = |from: u64, to: u64| {
+        let refusals = vec![ImportRefusal { line: to, id: Some("o-1".into()), reason: format!("at {to}") }];
+        let import =
+            ImportChange { kind: "orders", digest: "f00".into(), from, to, line: to, accepted: 3, refusals };
+        let changes = ShopChanges { import: Some(import), ..ShopChanges::default() };
+        let store = &store;
+        async move { store.change(&shop("a"), &Wanted::default(), NOW, |_| (changes, ())).await }
+    };
+    step(0, 10).await.unwrap();
+    assert!(matches!(step(0, 10).await, Err(StoreError::Collision)), "read by two");
+    step(10, 20).await.unwrap();
+    assert_eq!(begin().await, ImportFile { byte_offset: 20, line: 20, accepted: 6, refused: 2 });
+    let refused = store.import_refusals(&shop("a"), "orders", "f00", 10, 9).await.unwrap();
+    assert_eq!(refused.iter().map(|refusal| refusal.reason.as_str()).collect::<Vec<_>>(), ["at 20"]);
+    assert_eq!(store.import_refusals(&shop("b"), "orders", "f00", 0, 9).await.unwrap(), []);
+    store.forget_import(&shop("a"), "orders", "f00").await.unwrap();
+    assert_eq!(begin().await.byte_offset, 0);
+    assert_eq!(store.import_refusals(&shop("a"), "orders", "f00", 0, 9).await.unwrap(), []);
 }
