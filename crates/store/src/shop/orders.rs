@@ -139,6 +139,30 @@ impl Store {
         self.rows(sql, params).await?.iter().map(order).collect()
     }
 
+    /// Orders of the shop, whoever's, newest first. Which they are is settled within an index that holds all that is asked
+    /// for, so that a rare status or a part of an id costs no reading of orders.
+    pub async fn shop_orders(
+        &self,
+        shop_id: &ShopId,
+        query: &OrderQuery,
+        limit: u32,
+    ) -> Result<Vec<OrderRecord>, StoreError> {
+        let mut params = self.params();
+        let shop = params.push(shop_id.as_str());
+        let mut condition = format!("o.shop_id = {shop}{}", order_filters(&mut params, query)?);
+        if let Some((time, id)) = &query.before {
+            let (time, id) = (params.push(time.millis()), params.push(id.as_str()));
+            condition += &format!(" AND (o.create_time, o.order_id) < ({time}, {id})");
+        }
+        let sql = format!(
+            "SELECT {ORDER} FROM shop_order o {NOTE} WHERE o.shop_id = {shop} AND o.order_id IN (
+                 SELECT o.order_id FROM shop_order o WHERE {condition}
+                 ORDER BY o.create_time DESC, o.order_id DESC LIMIT {limit})
+             ORDER BY o.create_time DESC, o.order_id DESC"
+        );
+        self.rows(sql, params).await?.iter().map(order).collect()
+    }
+
     /// How many these are, on all pages.
     pub async fn count_buyer_orders(
         &self,
