@@ -1,6 +1,7 @@
 //! The `deskwire` binary: reads the command line and the settings, runs the command, reports errors.
 
 mod admin;
+mod api_keys;
 mod cli;
 mod config;
 mod connect;
@@ -50,6 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(_) => block_on(serve::serve(&settings)),
         Command::Migrate(args) => block_on(admin::migrate(&args, &settings)),
         Command::Revoke(args) => block_on(admin::revoke(&args, &settings)),
+        Command::ApiKey(command) => block_on(api_keys::run(command, &settings)),
         Command::Connect(args) => block_on(connect::run(args, &settings)),
     }
 }

@@ -3,7 +3,7 @@
 use deskwire_protocol::{Role, ShopId, Timestamp, UserId};
 use sea_orm::ConnectionTrait;
 
-use crate::{Scope, Store, StoreError, UserRecord, row};
+use crate::{PersonRecord, Scope, Side, Store, StoreError, UserRecord, row};
 
 impl Store {
     /// Makes or renames the user, and makes the shop if it is new. Nothing is written, nor waits for the one who
@@ -80,6 +80,39 @@ impl Store {
             params.push(buyer_id.as_str())
         );
         self.rows(sql, params).await?.first().map_or(Ok(None), |row| row::get(row, "locale"))
+    }
+
+    /// A buyer, or one of the shop's own people, as known here.
+    pub async fn person(
+        &self,
+        shop_id: &ShopId,
+        side: Side,
+        user_id: &UserId,
+    ) -> Result<Option<PersonRecord>, StoreError> {
+        let mut params = self.params();
+        let from = match side {
+            Side::Buyer => "'BUYER' AS role, user_id, name, locale, avatar FROM buyer",
+            Side::Shop => "role, user_id, name, locale, avatar FROM agent",
+        };
+        let sql = format!(
+            "SELECT {from} WHERE shop_id = {} AND user_id = {}",
+            params.push(shop_id.as_str()),
+            params.push(user_id.as_str())
+        );
+        let rows = self.rows(sql, params).await?;
+        rows.first()
+            .map(|row| {
+                Ok(PersonRecord {
+                    role: row::word(row, "agent", "role")?,
+                    user: UserRecord {
+                        user_id: row::user_id(row, "agent", "user_id")?,
+                        name: row::get(row, "name")?,
+                        locale: row::get(row, "locale")?,
+                    },
+                    avatar: row::get(row, "avatar")?,
+                })
+            })
+            .transpose()
     }
 
     /// Whether no shop was ever made.

@@ -24,6 +24,7 @@ mod returns;
 #[allow(dead_code, unused_imports, reason = "the shop's systems do not write yet")]
 mod rules;
 mod sending;
+mod shop_system;
 mod timekeeper;
 mod workbench;
 
@@ -33,4 +34,5 @@ pub use config::WorkbenchConfig;
 pub use error::WorkbenchError;
 pub use locale::{LocaleError, Zone, ZoneError};
 pub use sending::Prepared;
+pub use shop_system::{Listed, PageOf, ShopCoupons, ShopOrders, ShopProducts};
 pub use workbench::{Caller, Workbench};

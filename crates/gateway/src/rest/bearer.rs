@@ -3,11 +3,8 @@
 //! one more thing that may be wrong.)
 
 use axum::http::{HeaderMap, header};
-use deskwire_protocol::{
-    ErrorObject, ErrorType, Role, ShopId, UserId,
-    order::{Editor, EditorKind},
-};
-use deskwire_store::{ApiKeyRecord, ApiScope, Scope};
+use deskwire_protocol::{ErrorObject, ErrorType, ShopId, UserId};
+use deskwire_store::{ApiKeyRecord, ApiScope};
 use deskwire_workbench::Caller;
 
 use super::refusal::Refusal;
@@ -16,6 +13,7 @@ use crate::{api_key::ApiKey, gate::Gate, refusal};
 /// The key of a request, found to be good.
 pub(super) struct Bearer {
     key: ApiKeyRecord,
+    caller: Caller,
 }
 
 impl Bearer {
@@ -35,7 +33,11 @@ impl Bearer {
         let key = text.and_then(ApiKey::parse).ok_or_else(wrong)?;
         let kept = gate.store.api_key(key.key_id()).await.map_err(|error| refusal::of_store(&error))?;
         match kept.filter(|kept| kept.revoke_time.is_none() && key.is(kept)) {
-            Some(key) => Ok(Self { key }),
+            Some(key) => {
+                let key_id = UserId::new(key.key_id.as_str()).map_err(|problem| refusal::internal(&problem))?;
+                let caller = Caller::of_api_key(key.shop_id.clone(), key_id, key.name.clone());
+                Ok(Self { key, caller })
+            }
             None => Err(wrong()),
         }
     }
@@ -57,16 +59,8 @@ impl Bearer {
         &self.key.shop_id
     }
 
-    /// As what it changes things.
-    pub(super) fn editor(&self) -> Editor {
-        Editor { kind: EditorKind::Api, id: self.key.key_id.to_string(), name: self.key.name.clone() }
-    }
-
-    /// As what it reads: with the eyes of the shop's own people, and nothing beyond the shop.
-    pub(super) fn caller(&self) -> Result<Caller, Refusal> {
-        let user_id = UserId::new(self.key.key_id.as_str())
-            .map_err(|problem| refusal::internal(&problem))?;
-        let scope = Scope { shop_id: self.key.shop_id.clone(), role: Role::Admin, user_id };
-        Ok(Caller { scope, name: self.key.name.clone() })
+    /// As whom it reads and writes: with the eyes of the shop's own people, and nothing beyond the shop.
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.caller
     }
 }

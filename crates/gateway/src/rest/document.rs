@@ -57,7 +57,7 @@ pub(super) async fn put_one<D: Document>(call: Call, id: D::Id, Body(document): 
     if *document.id() != id {
         return Err(ErrorObject::field(D::ID, "must be the id in the path").into());
     }
-    let taken = D::put(call.workbench(), call.bearer.shop_id(), &call.bearer.editor(), vec![document]).await?;
+    let taken = D::put(call.workbench(), call.bearer.shop_id(), &call.caller().editor(), vec![document]).await?;
     let written = taken.into_iter().next().ok_or(WorkbenchError::NotFound)??;
     Ok(Outcome::of(id, written))
 }
@@ -69,7 +69,7 @@ pub(super) async fn put_many<D: Document>(call: Call, (): (), bulk: Body<Bulk<D>
     let taken = if documents.is_empty() {
         Vec::new()
     } else {
-        D::put(call.workbench(), call.bearer.shop_id(), &call.bearer.editor(), documents).await?
+        D::put(call.workbench(), call.bearer.shop_id(), &call.caller().editor(), documents).await?
     };
     Ok(written_down.with(taken))
 }

@@ -7,7 +7,7 @@ use axum::{body::Bytes, http::{HeaderMap, Method, StatusCode}, response::Respons
 use deskwire_protocol::ids::{CouponId, OrderId, PackageId, ProductId, ReturnId, SkuId};
 use deskwire_protocol::{ErrorObject, UserId};
 use deskwire_store::ApiScope;
-use deskwire_workbench::Workbench;
+use deskwire_workbench::{Caller, Workbench};
 use schemars::JsonSchema;
 use serde_json::Value;
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
@@ -25,6 +25,10 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn workbench(&self) -> &Workbench {
         &self.gate.workbench
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        self.bearer.caller()
     }
 }
 

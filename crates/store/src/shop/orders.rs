@@ -25,7 +25,7 @@ pub(super) const ORDER: &str = "o.order_id, o.client_order_id, o.remind_time, o.
 pub(super) const NOTE: &str = "LEFT JOIN seller_note n \
      ON n.shop_id = o.shop_id AND n.order_id = o.order_id AND n.version = o.note_version";
 
-/// Which orders of a buyer, newest first.
+/// Which orders, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct OrderQuery {
     /// Only these.
@@ -382,11 +382,12 @@ fn order_condition(
     buyer_id: &UserId,
     query: &OrderQuery,
 ) -> Result<String, StoreError> {
-    let mut condition = format!(
-        "o.shop_id = {} AND o.buyer_id = {}",
-        params.push(shop_id.as_str()),
-        params.push(buyer_id.as_str())
-    );
+    let (shop_id, buyer_id) = (params.push(shop_id.as_str()), params.push(buyer_id.as_str()));
+    Ok(format!("o.shop_id = {shop_id} AND o.buyer_id = {buyer_id}{}", order_filters(params, query)?))
+}
+
+fn order_filters(params: &mut Params, query: &OrderQuery) -> Result<String, StoreError> {
+    let mut condition = String::new();
     if let Some(status) = &query.status {
         condition += &format!(" AND o.status = {}", params.push(row::wire_word(status)?));
     }
