@@ -27,12 +27,12 @@ pub use conversations::ConversationQuery;
 pub use durability::Durability;
 pub use error::StoreError;
 pub use messages::HistoryRange;
-pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, UserRecord};
+pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, PersonRecord, UserRecord};
 pub use revocation::Revocation;
 pub use scope::{Scope, Side};
 pub use shop::{
-    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, OrderQuery,
-    OrderRecord, PackageRecord, PostRecord, ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord,
-    Shelf, ShopChanges, ShownCard, Subject, Wanted,
+    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, ImportChange,
+    ImportFile, ImportRefusal, OrderQuery, OrderRecord, PackageRecord, PostRecord, ProductQuery,
+    ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, ShownCard, Subject, Wanted,
 };
 pub use store::Store;

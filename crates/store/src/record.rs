@@ -1,7 +1,7 @@
 //! What the store keeps, as plain values: no SQL, no rules.
 
 use deskwire_protocol::{
-    ClientMessageId, Content, ConversationId, Message, Person, Sender, Seq, ShopId, Timestamp, UserId,
+    ClientMessageId, Content, ConversationId, Message, Person, Role, Sender, Seq, ShopId, Timestamp, UserId,
     Visibility, conversation::ConversationStatus, ids::Tag,
 };
 
@@ -123,6 +123,17 @@ pub struct Head {
     pub last_seq: Seq,
     /// The last event that the buyer may see.
     pub buyer_last_seq: Seq,
+}
+
+/// A buyer or an agent with all that is known of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRecord {
+    /// Buyers and agents are separate name spaces.
+    pub role: Role,
+    /// As the token's claims tell.
+    pub user: UserRecord,
+    /// Address of a picture.
+    pub avatar: Option<String>,
 }
 
 /// A buyer or an agent, as the token's claims tell.

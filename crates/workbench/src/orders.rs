@@ -9,8 +9,9 @@ use deskwire_protocol::{
     ids::OrderId,
     logistics::Package,
     order::{
-        BuyerOrdersListParams, NoteHistoryParams, NoteHistoryResult, NoteResult, NoteSetParams, Order,
-        OrderLinks, OrderParams, OrderResult, OrdersListParams, OrdersListResult, ReturnState,
+        BuyerOrdersListParams, Editor, NoteHistoryParams, NoteHistoryResult, NoteResult, NoteSetParams,
+        Order, OrderLinks, OrderParams, OrderResult, OrdersListParams, OrdersListResult, ReturnState,
+        SellerNote,
     },
     page::PageSize,
 };
@@ -168,25 +169,38 @@ impl Workbench {
         params: NoteSetParams,
     ) -> Result<NoteResult, WorkbenchError> {
         let NoteSetParams { order_id, text, version } = params;
-        let wanted = Wanted { orders: vec![order_id.clone()], ..Wanted::default() };
-        let editor = caller.editor();
+        let (shop_id, editor) = (&caller.scope.shop_id, caller.editor());
+        Ok(NoteResult { note: self.put_note(shop_id, &editor, &order_id, &text, version).await? })
+    }
+
+    /// Sets the note of an order, where `version` is the one that stands: 0 where there never was one. The one record
+    /// for the workbench and for the order management page.
+    pub async fn put_note(
+        &self,
+        shop_id: &ShopId,
+        editor: &Editor,
+        order_id: &OrderId,
+        text: &str,
+        version: u32,
+    ) -> Result<Option<SellerNote>, WorkbenchError> {
+        let wanted = Wanted { bare_orders: vec![order_id.clone()], ..Wanted::default() };
         let deed = Deed {
             editor: editor.clone(),
             action: "orders.note.set",
             kind: ThingKind::SellerNote,
             id: order_id.to_string(),
         };
-        let note = self.change(&caller.scope.shop_id, &wanted, deed, |loaded, now| {
-            let mut record = loaded.orders.get(&order_id).cloned().ok_or(WorkbenchError::NotFound)?;
-            match notes::set(record.note.as_ref(), &text, version, editor.clone(), now)? {
+        self.change(shop_id, &wanted, deed, |loaded, now| {
+            let mut record = loaded.orders.get(order_id).cloned().ok_or(WorkbenchError::NotFound)?;
+            match notes::set(record.note.as_ref(), text, version, editor.clone(), now)? {
                 NoteSet::Unchanged(note) => Ok((ShopChanges::default(), note)),
                 NoteSet::Written(note) => {
                     record.note = Some(note.clone());
                     Ok((ShopChanges { orders: vec![record], ..ShopChanges::default() }, Some(note)))
                 }
             }
-        });
-        Ok(NoteResult { note: note.await? })
+        })
+        .await
     }
 
     /// `workbench.orders.note.history`.

@@ -1,5 +1,7 @@
 //! A buyer orders a product: the order, what it takes of the stock and the coupon it uses are written together, once.
 
+use std::time::Duration;
+
 use deskwire_protocol::{
     Timestamp,
     card::{CardKind, ThingKind},
@@ -114,19 +116,28 @@ impl Workbench {
         Ok((changes, record))
     }
 
-    /// When an order's agents are to be reminded, and when it lapses. Of a deadline that stays they are told once.
+    /// When an order's agents are to be reminded, and when it lapses.
     pub(crate) fn set_times(&self, stored: Option<&OrderRecord>, record: &mut OrderRecord, now: Timestamp) {
-        let nearest = |order: &Order| order.nearest_deadline(now).filter(|reminder| !reminder.overdue);
-        let deadline = nearest(&record.order).map(|reminder| (reminder.kind, reminder.due_time));
-        let before = stored
-            .and_then(|stored| nearest(&stored.order))
-            .map(|reminder| (reminder.kind, reminder.due_time));
-        record.remind_time = match (stored, deadline) {
-            (Some(stored), Some(deadline)) if before == Some(deadline) => stored.remind_time,
-            (_, deadline) => deadline.map(|(_, due_time)| due_time.minus(self.config().deadline_notice)),
-        };
-        let waits_for_payment =
-            record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
-        record.lapse_time = record.order.deadlines.payment_due_time.filter(|_| waits_for_payment);
+        set_times(self.config().deadline_notice, stored, record, now);
     }
+}
+
+/// When an order's agents are to be reminded, so long before its deadline, and when it lapses. Of a deadline that stays
+/// they are told once.
+pub(crate) fn set_times(
+    deadline_notice: Duration,
+    stored: Option<&OrderRecord>,
+    record: &mut OrderRecord,
+    now: Timestamp,
+) {
+    let nearest = |order: &Order| order.nearest_deadline(now).filter(|reminder| !reminder.overdue);
+    let deadline = nearest(&record.order).map(|reminder| (reminder.kind, reminder.due_time));
+    let before =
+        stored.and_then(|stored| nearest(&stored.order)).map(|reminder| (reminder.kind, reminder.due_time));
+    record.remind_time = match (stored, deadline) {
+        (Some(stored), Some(deadline)) if before == Some(deadline) => stored.remind_time,
+        (_, deadline) => deadline.map(|(_, due_time)| due_time.minus(deadline_notice)),
+    };
+    let waits_for_payment = record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
+    record.lapse_time = record.order.deadlines.payment_due_time.filter(|_| waits_for_payment);
 }

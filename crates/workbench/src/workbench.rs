@@ -15,12 +15,12 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    LocaleError, WorkbenchConfig, WorkbenchError,
+    Intake, LocaleError, WorkbenchConfig, WorkbenchError,
     locale::{Locale, Speech, Speeches},
 };
 
 /// Two who make the same at once: the second tries again and finds what the first made.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 /// A cheap handle to the workbench.
 #[derive(Clone)]
@@ -157,6 +157,11 @@ impl Workbench {
         self.inner.speeches.of(locale.map_or(Locale::English, Locale::negotiate))
     }
 
+    /// The way into the store for what the shop's systems write.
+    pub(crate) fn intake(&self) -> Intake {
+        Intake::new(self.store().clone(), Arc::clone(&self.inner.clock), self.config())
+    }
+
     /// Cards may have to be rendered again.
     pub(crate) fn stale(&self) -> &Notify {
         &self.inner.stale
@@ -247,7 +252,7 @@ pub(crate) fn system() -> Editor {
 }
 
 /// What open workbenches are told of these changes.
-fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Workbench> {
+pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Workbench> {
     let told = |kind, id: &str, order_id: Option<&OrderId>, buyer_id: Option<&UserId>| {
         bus::Workbench::Changed(WorkbenchChanged {
             kind,
@@ -274,9 +279,7 @@ fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Wo
     }
     for record in &changes.packages {
         let package = &record.package;
-        let order = changes.orders.iter().find(|order| order.order.id == package.order_id);
-        let buyer_id =
-            order.or_else(|| loaded.orders.get(&package.order_id)).map(|order| &order.order.user_id);
+        let buyer_id = loaded.orders.get(&package.order_id).map(|record| &record.order.user_id);
         notices.push(told(ThingKind::Package, package.id.as_str(), Some(&package.order_id), buyer_id));
     }
     for record in &changes.returns {

@@ -238,6 +238,7 @@ const TABLES: &[&str] = &[
     )",
     "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_attempt_time) WHERE next_attempt_time IS NOT NULL",
 
+    // How far each file has come that was imported, and what of it was refused.
     "CREATE TABLE import_file (
         shop_id text NOT NULL,
         kind text NOT NULL,
@@ -249,6 +250,16 @@ const TABLES: &[&str] = &[
         update_time bigint NOT NULL,
         PRIMARY KEY (shop_id, kind, digest)
     )",
+    "CREATE TABLE import_refusal (
+        shop_id text NOT NULL,
+        kind text NOT NULL,
+        digest text NOT NULL,
+        line bigint NOT NULL,
+        thing_id text,
+        reason text NOT NULL,
+        PRIMARY KEY (shop_id, kind, digest, line),
+        FOREIGN KEY (shop_id, kind, digest) REFERENCES import_file ON DELETE CASCADE
+    ){clustered}",
 ];
 
 /// Search by parts of words. The text is folded (case, accents) by the one who writes it, so that both databases find
@@ -306,6 +317,7 @@ impl MigrationTrait for Migration {
         for table in [
             "coupon_search",
             "product_search",
+            "import_refusal",
             "import_file",
             "webhook_delivery",
             "webhook_event",

@@ -10,12 +10,14 @@ use deskwire_protocol::{
         ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, PackageId, ProductId, ReturnId,
         SkuId,
     },
+    product::Product,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use super::{
     coupons::{self, CLAIM, COUPON},
     document,
+    import::ImportChange,
     orders::{self, NOTE, ORDER, RETURN},
     products::{self, PRODUCT},
     record::{
@@ -25,7 +27,7 @@ use super::{
     search::fold,
 };
 use crate::{
-    Store, StoreError, row,
+    PersonRecord, Side, Store, StoreError, row,
     sql::{Params, ROWS},
 };
 
@@ -38,6 +40,8 @@ const WIDE_ROWS: usize = 500;
 pub struct Wanted {
     /// Orders, with their parcels and returns.
     pub orders: Vec<OrderId>,
+    /// Orders by themselves.
+    pub bare_orders: Vec<OrderId>,
     /// Orders that the buyer's client placed under these names.
     pub client_orders: Vec<(UserId, ClientOrderId)>,
     /// Parcels, and the orders they are of.
@@ -56,6 +60,8 @@ pub struct Wanted {
     pub client_coupons: Vec<ClientCouponId>,
     /// What buyers have of coupons.
     pub claims: Vec<(CouponId, UserId)>,
+    /// Buyers and agents.
+    pub people: Vec<(Side, UserId)>,
 }
 
 /// What was loaded; what the shop does not have is left out.
@@ -75,6 +81,8 @@ pub struct Shelf {
     pub coupons: HashMap<CouponId, CouponRecord>,
     /// Claims, of each buyer by number.
     pub claims: Vec<ClaimRecord>,
+    /// Buyers and agents.
+    pub people: HashMap<(Side, UserId), PersonRecord>,
 }
 
 /// What is to be written: whole new states.
@@ -92,6 +100,10 @@ pub struct ShopChanges {
     pub coupons: Vec<CouponRecord>,
     /// Claims, made or used.
     pub claims: Vec<ClaimRecord>,
+    /// Buyers and agents.
+    pub people: Vec<PersonRecord>,
+    /// How far the file has come from which this is.
+    pub import: Option<ImportChange>,
     /// Who did what.
     pub audit: Vec<AuditRecord>,
     /// Messages that are owed.
@@ -104,13 +116,27 @@ impl ShopChanges {
     /// Whether nothing is to be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { orders, packages, returns, products, coupons, claims, audit, posts, refresh_at } = self;
+        let Self {
+            orders,
+            packages,
+            returns,
+            products,
+            coupons,
+            claims,
+            people,
+            import,
+            audit,
+            posts,
+            refresh_at,
+        } = self;
         orders.is_empty()
             && packages.is_empty()
             && returns.is_empty()
             && products.is_empty()
             && coupons.is_empty()
             && claims.is_empty()
+            && people.is_empty()
+            && import.is_none()
             && audit.is_empty()
             && posts.is_empty()
             && refresh_at.is_empty()
@@ -160,28 +186,38 @@ impl Store {
 }
 
 /// One transaction on one shop.
-struct Hand<'a> {
-    store: &'a Store,
+pub(crate) struct Hand<'a> {
+    pub(crate) store: &'a Store,
     transaction: DatabaseTransaction,
-    shop_id: &'a ShopId,
+    pub(crate) shop_id: &'a ShopId,
 }
 
 impl Hand<'_> {
-    async fn rows(&self, sql: String, params: Params) -> Result<Vec<QueryResult>, StoreError> {
+    pub(crate) async fn rows(&self, sql: String, params: Params) -> Result<Vec<QueryResult>, StoreError> {
         Ok(self.transaction.query_all_raw(self.store.statement(sql, params.values)).await?)
     }
 
-    async fn execute(&self, sql: String, params: Params) -> Result<(), StoreError> {
-        self.transaction.execute_raw(self.store.statement(sql, params.values)).await?;
-        Ok(())
+    /// Runs a statement; how many rows it wrote.
+    pub(crate) async fn execute(&self, sql: String, params: Params) -> Result<u64, StoreError> {
+        Ok(self.transaction.execute_raw(self.store.statement(sql, params.values)).await?.rows_affected())
     }
 
-    fn shop(&self) -> Value {
+    /// Runs a statement that writes `rows` rows, unless someone wrote one of them first.
+    async fn upsert(&self, sql: String, params: Params, rows: usize) -> Result<(), StoreError> {
+        let written = self.execute(sql, params).await?;
+        if u64::try_from(rows).is_ok_and(|rows| rows == written) {
+            Ok(())
+        } else {
+            Err(StoreError::Collision)
+        }
+    }
+
+    pub(crate) fn shop(&self) -> Value {
         self.shop_id.as_str().into()
     }
 
     /// Runs a query with `{list}` over texts, in pieces.
-    async fn by_ids(
+    pub(crate) async fn by_ids(
         &self,
         ids: impl IntoIterator<Item = String>,
         sql: impl Fn(&str, &str) -> String,
@@ -269,7 +305,10 @@ impl Hand<'_> {
         {
             orders.insert(row::get(&row, "order_id")?);
         }
-        self.load_orders(orders, lock, &mut loaded).await?;
+        let bare = wanted.bare_orders.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let both = orders.union(&bare).cloned().collect();
+        self.load_orders(both, lock, &mut loaded).await?;
+        self.load_parts_of_orders(orders, &mut loaded).await?;
 
         let mut products: BTreeSet<String> = wanted.products.iter().map(ToString::to_string).collect();
         for row in self
@@ -295,6 +334,7 @@ impl Hand<'_> {
             loaded.products.insert(record.product.id.clone(), record);
         }
         self.load_coupons(wanted, lock, &mut loaded).await?;
+        self.load_people(wanted, &mut loaded).await?;
         Ok(loaded)
     }
 
@@ -305,7 +345,7 @@ impl Hand<'_> {
         loaded: &mut Shelf,
     ) -> Result<(), StoreError> {
         for row in self
-            .by_ids(orders.iter().cloned(), |list, shop| {
+            .by_ids(orders, |list, shop| {
                 // Locked first, joined then: a row that was waited for has another note.
                 format!(
                     "SELECT {ORDER} FROM (
@@ -319,6 +359,14 @@ impl Hand<'_> {
             let record = orders::order(&row)?;
             loaded.orders.insert(record.order.id.clone(), record);
         }
+        Ok(())
+    }
+
+    async fn load_parts_of_orders(
+        &self,
+        orders: BTreeSet<String>,
+        loaded: &mut Shelf,
+    ) -> Result<(), StoreError> {
         for row in self
             .by_ids(orders.iter().cloned(), |list, shop| {
                 format!("SELECT create_time, document FROM package WHERE order_id IN ({list}) AND shop_id = {shop}")
@@ -392,14 +440,16 @@ impl Hand<'_> {
             self.write_returns(returns).await?;
         }
         self.count_up_orders(changes).await?;
-        for products in changes.products.chunks(WIDE_ROWS) {
-            self.write_products(loaded, products).await?;
-        }
+        self.write_products(loaded, &changes.products).await?;
         for coupons in changes.coupons.chunks(WIDE_ROWS) {
             self.write_coupons(loaded, coupons).await?;
         }
         for claims in changes.claims.chunks(ROWS) {
             self.write_claims(claims).await?;
+        }
+        self.write_people(&changes.people, now).await?;
+        if let Some(import) = &changes.import {
+            self.write_import(import, now).await?;
         }
         for audit in changes.audit.chunks(ROWS) {
             self.write_audit(audit).await?;
@@ -448,6 +498,7 @@ impl Hand<'_> {
                 ]);
             }
         }
+        let count = rows.len();
         let mut params = self.store.params();
         let rows = params.rows(rows.into_iter());
         let sql = format!(
@@ -456,9 +507,10 @@ impl Hand<'_> {
              ON CONFLICT (shop_id, order_id) DO UPDATE SET status = excluded.status,
                  note_version = excluded.note_version, remind_time = excluded.remind_time,
                  lapse_time = excluded.lapse_time,
-                 update_time = excluded.update_time, version = excluded.version, document = excluded.document"
+                 update_time = excluded.update_time, version = excluded.version, document = excluded.document
+                 WHERE shop_order.version = excluded.version - 1"
         );
-        self.execute(sql, params).await?;
+        self.upsert(sql, params, count).await?;
         if !notes.is_empty() {
             let mut params = self.store.params();
             let rows = params.rows(notes.into_iter());
@@ -488,9 +540,9 @@ impl Hand<'_> {
         let sql = format!(
             "INSERT INTO package (shop_id, package_id, order_id, create_time, update_time, document) VALUES {rows}
              ON CONFLICT (shop_id, package_id) DO UPDATE SET update_time = excluded.update_time,
-                 document = excluded.document"
+                 document = excluded.document WHERE package.order_id = excluded.order_id"
         );
-        self.execute(sql, params).await
+        self.upsert(sql, params, packages.len()).await
     }
 
     async fn write_returns(&self, returns: &[ReturnRequestRecord]) -> Result<(), StoreError> {
@@ -517,9 +569,9 @@ impl Hand<'_> {
                  answer_due_time, create_time, update_time, document) VALUES {rows}
              ON CONFLICT (shop_id, return_id) DO UPDATE SET status = excluded.status,
                  answer_due_time = excluded.answer_due_time, update_time = excluded.update_time,
-                 document = excluded.document"
+                 document = excluded.document WHERE return_request.order_id = excluded.order_id"
         );
-        self.execute(sql, params).await
+        self.upsert(sql, params, returns.len()).await
     }
 
     /// Orders whose parcels or returns alone have changed count that too.
@@ -543,6 +595,42 @@ impl Hand<'_> {
     }
 
     async fn write_products(&self, loaded: &Shelf, products: &[ProductRecord]) -> Result<(), StoreError> {
+        let mut numbers: HashMap<ProductId, i64> = HashMap::with_capacity(products.len());
+        for products in products.chunks(WIDE_ROWS) {
+            numbers.extend(self.write_product_rows(products).await?);
+        }
+        let mut skus = Vec::new();
+        let mut texts = Vec::new();
+        let mut replaced = Vec::new();
+        for record in products {
+            let stored = loaded.products.get(&record.product.id).map(|stored| &stored.product);
+            let ids = |product: &Product| product.skus.iter().map(|sku| sku.id.clone()).collect::<Vec<_>>();
+            if stored.map(ids).as_ref() != Some(&ids(&record.product)) {
+                skus.push(record);
+            }
+            let text = ProductText::of(&record.product);
+            if stored.map(ProductText::of).as_ref() != Some(&text) {
+                let number = numbers.get(&record.product.id).copied().ok_or(StoreError::Collision)?;
+                texts.push((number, text));
+                if stored.is_some() {
+                    replaced.push(number);
+                }
+            }
+        }
+        // All at once: a variant may go from one product to another.
+        self.write_skus(loaded, &skus).await?;
+        self.delete_texts("product", replaced).await?;
+        for texts in texts.chunks(ROWS) {
+            self.write_product_texts(texts).await?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of these products.
+    async fn write_product_rows(
+        &self,
+        products: &[ProductRecord],
+    ) -> Result<Vec<(ProductId, i64)>, StoreError> {
         let mut rows = Vec::with_capacity(products.len());
         for record in products {
             rows.push(vec![
@@ -563,37 +651,23 @@ impl Hand<'_> {
              VALUES {rows}
              ON CONFLICT (shop_id, product_id) DO UPDATE SET status = excluded.status, category = excluded.category,
                  stock = excluded.stock, update_time = excluded.update_time, version = excluded.version,
-                 document = excluded.document
+                 document = excluded.document WHERE product.version = excluded.version - 1
              RETURNING product_no, product_id"
         );
-        let mut numbers: HashMap<ProductId, i64> = HashMap::with_capacity(products.len());
-        for row in self.rows(sql, params).await? {
-            numbers.insert(row::needed_id(&row, "product", "product_id")?, row::get(&row, "product_no")?);
+        let numbered = self.rows(sql, params).await?;
+        if numbered.len() != products.len() {
+            return Err(StoreError::Collision);
         }
-
-        let mut skus = Vec::new();
-        let mut texts = Vec::new();
-        for record in products {
-            let stored = loaded.products.get(&record.product.id).map(|stored| &stored.product);
-            let ids = |product: &deskwire_protocol::product::Product| {
-                product.skus.iter().map(|sku| sku.id.clone()).collect::<Vec<_>>()
-            };
-            if stored.map(ids).as_ref() != Some(&ids(&record.product)) {
-                skus.push(record);
-            }
-            let text = ProductText::of(&record.product);
-            if stored.map(ProductText::of).as_ref() != Some(&text) {
-                let number = numbers.get(&record.product.id).copied();
-                let number = number.ok_or_else(|| StoreError::corrupt("product", "was not numbered"))?;
-                texts.push((number, text));
-            }
-        }
-        self.write_skus(&skus).await?;
-        self.write_product_texts(texts).await
+        numbered
+            .iter()
+            .map(|row| Ok((row::needed_id(row, "product", "product_id")?, row::get(row, "product_no")?)))
+            .collect()
     }
 
-    async fn write_skus(&self, products: &[&ProductRecord]) -> Result<(), StoreError> {
-        for products in products.chunks(ROWS) {
+    async fn write_skus(&self, loaded: &Shelf, products: &[&ProductRecord]) -> Result<(), StoreError> {
+        let known: Vec<_> =
+            products.iter().filter(|record| loaded.products.contains_key(&record.product.id)).collect();
+        for products in known.chunks(ROWS) {
             let mut params = self.store.params();
             let list = params.list(products.iter().map(|record| record.product.id.as_str().into()));
             let sql = format!(
@@ -616,29 +690,31 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn write_product_texts(&self, texts: Vec<(i64, ProductText)>) -> Result<(), StoreError> {
-        if texts.is_empty() {
-            return Ok(());
-        }
-        self.delete_texts("product", texts.iter().map(|(number, _)| *number).collect()).await?;
+    async fn write_product_texts(&self, texts: &[(i64, ProductText)]) -> Result<(), StoreError> {
         let mut params = self.store.params();
         let sql = if self.store.backend() == DbBackend::Sqlite {
             let scope = self.store.make_search_scope(&self.transaction, self.shop_id).await?;
-            let rows = params.rows(texts.into_iter().map(|(number, text)| {
+            let rows = params.rows(texts.iter().map(|(number, text)| {
                 let ProductText { title, product_id, seller_sku } = text;
-                vec![number.into(), scope.as_str().into(), title.into(), product_id.into(), seller_sku.into()]
+                vec![
+                    (*number).into(),
+                    scope.as_str().into(),
+                    title.as_str().into(),
+                    product_id.as_str().into(),
+                    seller_sku.as_str().into(),
+                ]
             }));
             format!("INSERT INTO product_search (rowid, scope, title, product_id, seller_sku) VALUES {rows}")
         } else {
-            let rows = params.rows(texts.into_iter().map(|(number, text)| {
+            let rows = params.rows(texts.iter().map(|(number, text)| {
                 let ProductText { title, product_id, seller_sku } = text;
                 let everything = format!("{title}\n{product_id}\n{seller_sku}");
                 vec![
-                    number.into(),
+                    (*number).into(),
                     self.shop(),
-                    title.into(),
-                    product_id.into(),
-                    seller_sku.into(),
+                    title.as_str().into(),
+                    product_id.as_str().into(),
+                    seller_sku.as_str().into(),
                     everything.into(),
                 ]
             }));
@@ -647,17 +723,21 @@ impl Hand<'_> {
                  VALUES {rows}"
             )
         };
-        self.execute(sql, params).await
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     async fn delete_texts(&self, table: &str, numbers: Vec<i64>) -> Result<(), StoreError> {
-        let mut params = self.store.params();
-        let list = params.list(numbers.into_iter().map(Value::from));
         let column = match self.store.backend() {
             DbBackend::Sqlite => "rowid".to_owned(),
             _ => format!("{table}_no"),
         };
-        self.execute(format!("DELETE FROM {table}_search WHERE {column} IN ({list})"), params).await
+        for numbers in numbers.chunks(ROWS) {
+            let mut params = self.store.params();
+            let list = params.list(numbers.iter().map(|number| (*number).into()));
+            self.execute(format!("DELETE FROM {table}_search WHERE {column} IN ({list})"), params).await?;
+        }
+        Ok(())
     }
 
     async fn write_coupons(&self, loaded: &Shelf, coupons: &[CouponRecord]) -> Result<(), StoreError> {
@@ -694,6 +774,7 @@ impl Hand<'_> {
                  total_claim_limit = excluded.total_claim_limit, redemption_limit = excluded.redemption_limit,
                  claimed_count = excluded.claimed_count, redeemed_count = excluded.redeemed_count,
                  update_time = excluded.update_time, version = excluded.version, document = excluded.document
+                 WHERE coupon.version = excluded.version - 1
              RETURNING coupon_no, coupon_id"
         );
         let mut numbers: HashMap<CouponId, i64> = HashMap::with_capacity(coupons.len());
@@ -701,17 +782,21 @@ impl Hand<'_> {
             numbers.insert(row::needed_id(&row, "coupon", "coupon_id")?, row::get(&row, "coupon_no")?);
         }
         let mut texts = Vec::new();
+        let mut replaced = Vec::new();
         for CouponRecord { coupon, .. } in coupons {
-            if loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title) != Some(&coupon.title) {
-                let number = numbers.get(&coupon.id).copied();
-                let number = number.ok_or_else(|| StoreError::corrupt("coupon", "was not numbered"))?;
+            let number = numbers.get(&coupon.id).copied().ok_or(StoreError::Collision)?;
+            let stored = loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title);
+            if stored != Some(&coupon.title) {
                 texts.push((number, fold(&coupon.title)));
+                if stored.is_some() {
+                    replaced.push(number);
+                }
             }
         }
+        self.delete_texts("coupon", replaced).await?;
         if texts.is_empty() {
             return Ok(());
         }
-        self.delete_texts("coupon", texts.iter().map(|(number, _)| *number).collect()).await?;
         let mut params = self.store.params();
         let (columns, scope): (_, Value) = if self.store.backend() == DbBackend::Sqlite {
             let scope = self.store.make_search_scope(&self.transaction, self.shop_id).await?;
@@ -721,7 +806,8 @@ impl Hand<'_> {
         };
         let rows = params
             .rows(texts.into_iter().map(|(number, title)| vec![number.into(), scope.clone(), title.into()]));
-        self.execute(format!("INSERT INTO coupon_search ({columns}) VALUES {rows}"), params).await
+        self.execute(format!("INSERT INTO coupon_search ({columns}) VALUES {rows}"), params).await?;
+        Ok(())
     }
 
     async fn write_claims(&self, claims: &[ClaimRecord]) -> Result<(), StoreError> {
@@ -743,7 +829,8 @@ impl Hand<'_> {
              VALUES {rows}
              ON CONFLICT (shop_id, coupon_id, buyer_id, number) DO UPDATE SET order_id = excluded.order_id"
         );
-        self.execute(sql, params).await
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     async fn write_audit(&self, audit: &[AuditRecord]) -> Result<(), StoreError> {
@@ -767,7 +854,8 @@ impl Hand<'_> {
             "INSERT INTO audit (shop_id, time, actor_kind, actor_id, action, thing_kind, thing_id, result, detail)
              VALUES {rows}"
         );
-        self.execute(sql, params).await
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     async fn write_posts(&self, posts: &[PostRecord], now: Timestamp) -> Result<(), StoreError> {
@@ -788,7 +876,8 @@ impl Hand<'_> {
             "INSERT INTO card_post (shop_id, buyer_id, client_message_id, card_kind, reference, create_time)
              VALUES {rows}"
         );
-        self.execute(sql, params).await
+        self.execute(sql, params).await?;
+        Ok(())
     }
 
     /// Things that no message shows are not marked: an import of a million orders marks none.
@@ -825,7 +914,7 @@ struct ProductText {
 }
 
 impl ProductText {
-    fn of(product: &deskwire_protocol::product::Product) -> Self {
+    fn of(product: &Product) -> Self {
         let skus: Vec<String> =
             product.skus.iter().filter_map(|sku| sku.seller_sku.as_deref()).map(fold).collect();
         Self {

@@ -4,13 +4,16 @@ mod cards;
 mod change;
 mod coupons;
 mod document;
+mod import;
 mod orders;
 mod products;
 mod record;
 mod search;
 
+pub(crate) use change::Hand;
 pub use change::{Shelf, ShopChanges, Wanted};
 pub use coupons::CouponQuery;
+pub use import::{ImportChange, ImportFile, ImportRefusal};
 pub use orders::{OrderQuery, ReturnQuery};
 pub use products::ProductQuery;
 pub use record::{

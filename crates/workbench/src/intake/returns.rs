@@ -1,0 +1,49 @@
+//! Returns of the shop's systems.
+
+use deskwire_protocol::{ShopId, card::ThingKind, order::Editor, returns::Return};
+use deskwire_store::ReturnRequestRecord;
+
+use super::{
+    Documents, Outcomes, Written,
+    packages::no_order,
+    stage::{Stage, split, stands},
+};
+use crate::{
+    Workbench, WorkbenchError,
+    rules::returns::{answer_due_time, upsert},
+};
+
+impl Workbench {
+    /// Makes or changes returns. The outer error means that nothing was written.
+    pub async fn put_returns(
+        &self,
+        shop_id: &ShopId,
+        editor: &Editor,
+        returns: Vec<Return>,
+    ) -> Result<Outcomes, WorkbenchError> {
+        self.put_and_tell(shop_id, editor, &Documents::Returns(returns)).await
+    }
+}
+
+impl Stage<'_> {
+    pub(super) fn put_return(&mut self, request: &Return) -> Result<Written, WorkbenchError> {
+        let order = self.loaded.orders.get(&request.order_id);
+        let order = &order.ok_or_else(|| no_order("order_id"))?.order;
+        let stored = stands(&self.returns, &self.loaded.returns, &request.return_id);
+        let known = stored.map(|record| &record.request);
+        let (written, document) =
+            split(upsert(order, known, request.clone(), &self.times.returns, self.now)?);
+        if let Some(request) = document {
+            let record = ReturnRequestRecord {
+                answer_due_time: answer_due_time(&request),
+                buyer_id: order.user_id.clone(),
+                client_return_id: stored.and_then(|record| record.client_return_id.clone()),
+                request,
+            };
+            let id = record.request.return_id.clone();
+            self.note("returns.put", ThingKind::Return.as_str(), id.as_str());
+            self.returns.insert(id, record);
+        }
+        Ok(written)
+    }
+}
