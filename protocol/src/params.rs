@@ -26,7 +26,8 @@ impl Params<'_> {
             Params::MsgPack(bytes) => {
                 let bytes = codec::msgpack_the_one_element(bytes)?;
                 let mut deserializer = codec::msgpack_deserializer(bytes);
-                serde_path_to_error::deserialize(&mut deserializer).map_err(|error| field_error("params", &error))
+                serde_path_to_error::deserialize(&mut deserializer)
+                    .map_err(|error| field_error("params", &error))
             }
         }
     }

@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
 use crate::{
-    GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, metrics::Metrics, revocation,
-    rest::Rest, router, sessions::Sessions, tls,
+    GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, metrics::Metrics, rest::Rest,
+    revocation, router, sessions::Sessions, tls,
 };
 
 /// Connections that may wait to be accepted.

@@ -348,7 +348,8 @@ mod tests {
         let Command::ApiKey(ApiKeyCommand::Create(args)) = parse(line).unwrap().command() else {
             panic!("no key command")
         };
-        let scopes: Vec<_> = args.scopes.iter().flat_map(|word| &word.0).map(|scope| scope.as_str()).collect();
+        let scopes: Vec<_> =
+            args.scopes.iter().flat_map(|word| &word.0).map(|scope| scope.as_str()).collect();
         assert_eq!(scopes, ["orders:read", "products:read", "coupons:read", "people:read", "orders:write"]);
     }
 

@@ -126,7 +126,8 @@ const API_KEY: &str = "key_id, shop_id, name, hash, scopes, create_time, revoke_
 fn api_key(row: &QueryResult) -> Result<ApiKeyRecord, StoreError> {
     let words: String = row::get(row, "scopes")?;
     // A word that a newer version gave a key is none that this one could ask it for.
-    let scopes = ApiScope::ALL.iter().copied().filter(|scope| words.split(' ').any(|word| word == scope.as_str()));
+    let scopes =
+        ApiScope::ALL.iter().copied().filter(|scope| words.split(' ').any(|word| word == scope.as_str()));
     Ok(ApiKeyRecord {
         key_id: row::needed_id(row, TABLE, "key_id")?,
         shop_id: row::shop_id(row, TABLE)?,

@@ -82,7 +82,8 @@ impl Workbench {
             Some(buyer_id) => self.store().buyer_orders(shop_id, &buyer_id, &query, size + 1).await?,
             None => self.store().shop_orders(shop_id, &query, size + 1).await?,
         };
-        let (records, next) = cut(records, size, |record| at(record.order.create_time, record.order.id.as_str()));
+        let (records, next) =
+            cut(records, size, |record| at(record.order.create_time, record.order.id.as_str()));
         Ok((self.complete(shop_id, records, Side::Shop).await?, next))
     }
 
@@ -129,7 +130,7 @@ impl Workbench {
         let query = CouponQuery { text, status, now, display_type, buyer_id, before };
         let records = self.store().find_coupons(shop_id, &query, size + 1).await?;
         let (records, next) = cut(records, size, |record| record.coupon_no.to_string());
-        Ok((records.into_iter().map(|record| self.complete_coupon(shop_id, record, now)).collect(), next))
+        Ok((records.into_iter().map(|record| self.complete_coupon(shop_id, &record, now)).collect(), next))
     }
 
     /// A buyer, or one of the shop's own people.

@@ -34,7 +34,8 @@ impl Bearer {
         let kept = gate.store.api_key(key.key_id()).await.map_err(|error| refusal::of_store(&error))?;
         match kept.filter(|kept| kept.revoke_time.is_none() && key.is(kept)) {
             Some(key) => {
-                let key_id = UserId::new(key.key_id.as_str()).map_err(|problem| refusal::internal(&problem))?;
+                let key_id =
+                    UserId::new(key.key_id.as_str()).map_err(|problem| refusal::internal(&problem))?;
                 let caller = Caller::of_api_key(key.shop_id.clone(), key_id, key.name.clone());
                 Ok(Self { key, caller })
             }

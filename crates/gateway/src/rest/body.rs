@@ -14,8 +14,14 @@ use tokio::time::timeout;
 use super::refusal::Refusal;
 
 /// Reads it whole. One that is too large or too slow is not read to its end: the connection is of no further use.
-pub(super) async fn read(headers: &HeaderMap, body: Body, most: usize, within: Duration) -> Result<Bytes, Refusal> {
-    let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+    within: Duration,
+) -> Result<Bytes, Refusal> {
+    let said =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if said.is_some_and(|said| said > most) {
         return Err(too_large(most));
     }
@@ -52,6 +58,7 @@ pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// The document in the body.
 pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|problem| ErrorObject::new(ErrorType::ParseError, format!("the body is no JSON: {problem}")).into())
+    serde_json::from_slice(body).map_err(|problem| {
+        ErrorObject::new(ErrorType::ParseError, format!("the body is no JSON: {problem}")).into()
+    })
 }

@@ -68,7 +68,9 @@ impl Begun {
 
 impl<D: Document> InBody for Bulk<D> {
     fn read(document: Value, shape: &Shape) -> Result<Self, ErrorObject> {
-        let Value::Object(fields) = document else { return Err(ErrorObject::field("body", "must be an object")) };
+        let Value::Object(fields) = document else {
+            return Err(ErrorObject::field("body", "must be an object"));
+        };
         let mut documents = None;
         for (name, value) in fields {
             if name != D::PLURAL {

@@ -3,8 +3,8 @@
 
 use std::future::Future;
 
-use deskwire_protocol::{ErrorObject, order::Editor};
 use deskwire_protocol::ShopId;
+use deskwire_protocol::{ErrorObject, order::Editor};
 use deskwire_workbench::{Workbench, WorkbenchError, Written};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -53,17 +53,26 @@ impl<D: Document> InBody for D {
 }
 
 /// Writes the document that the path names.
-pub(super) async fn put_one<D: Document>(call: Call, id: D::Id, Body(document): Body<D>) -> Result<Outcome, Refusal> {
+pub(super) async fn put_one<D: Document>(
+    call: Call,
+    id: D::Id,
+    Body(document): Body<D>,
+) -> Result<Outcome, Refusal> {
     if *document.id() != id {
         return Err(ErrorObject::field(D::ID, "must be the id in the path").into());
     }
-    let taken = D::put(call.workbench(), call.bearer.shop_id(), &call.caller().editor(), vec![document]).await?;
+    let taken =
+        D::put(call.workbench(), call.bearer.shop_id(), &call.caller().editor(), vec![document]).await?;
     let written = taken.into_iter().next().ok_or(WorkbenchError::NotFound)??;
     Ok(Outcome::of(id, written))
 }
 
 /// Writes each document, and says of each what came of it.
-pub(super) async fn put_many<D: Document>(call: Call, (): (), bulk: Body<Bulk<D>>) -> Result<Outcomes, Refusal> {
+pub(super) async fn put_many<D: Document>(
+    call: Call,
+    (): (),
+    bulk: Body<Bulk<D>>,
+) -> Result<Outcomes, Refusal> {
     let Body(bulk) = bulk;
     let (documents, written_down) = bulk.apart();
     let taken = if documents.is_empty() {

@@ -3,15 +3,19 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use axum::{body::Bytes, http::{HeaderMap, Method, StatusCode}, response::Response};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+};
 use deskwire_protocol::ids::{CouponId, OrderId, PackageId, ProductId, ReturnId, SkuId};
 use deskwire_protocol::{ErrorObject, UserId};
 use deskwire_store::ApiScope;
 use deskwire_workbench::{Caller, Workbench};
 use schemars::JsonSchema;
 use serde_json::Value;
-use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::Required;
+use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 
 use super::{bearer::Bearer, input::Input, output::Output, refusal::Refusal, schemas::Schemas};
 use crate::gate::Gate;

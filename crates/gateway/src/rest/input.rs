@@ -12,17 +12,19 @@ use utoipa::openapi::{
 };
 
 use super::{
-    body, endpoint::{Given, read_schema}, query, refusal::Refusal, schemas::Schemas, shape::Shape,
+    body,
+    endpoint::{Given, read_schema},
+    query,
+    refusal::Refusal,
+    schemas::Schemas,
+    shape::Shape,
 };
 
 pub(super) type Reader<T> = Box<dyn Fn(Given) -> Result<T, Refusal> + Send + Sync>;
 
 /// What a body can be refused for.
-const OF_A_BODY: &[StatusCode] = &[
-    StatusCode::REQUEST_TIMEOUT,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-];
+const OF_A_BODY: &[StatusCode] =
+    &[StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE];
 
 /// What an endpoint reads.
 pub(super) trait Input: Sized + Send + 'static {
@@ -96,7 +98,8 @@ impl<T: InBody> Input for Body<T> {
     fn describe(operation: OperationBuilder, schemas: &mut Schemas) -> OperationBuilder {
         let mut content = Content::new(Some(read_schema::<T>(schemas)));
         content.example = Some(T::example());
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
         operation.request_body(Some(body.build()))
     }
 }
@@ -125,7 +128,8 @@ impl<T: InBody> Input for IfMatch<T> {
         })
     }
     fn describe(operation: OperationBuilder, schemas: &mut Schemas) -> OperationBuilder {
-        let schema = serde_json::json!({ "type": "string", "pattern": "^\"[0-9]{1,9}\"$", "examples": ["\"3\""] });
+        let schema =
+            serde_json::json!({ "type": "string", "pattern": "^\"[0-9]{1,9}\"$", "examples": ["\"3\""] });
         let parameter = ParameterBuilder::new()
             .name("If-Match")
             .parameter_in(ParameterIn::Header)
@@ -148,7 +152,10 @@ fn version(headers: &HeaderMap) -> Result<u32, Refusal> {
     let digits = tag.filter(|tag| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_digit()));
     match (digits.and_then(|digits| digits.parse().ok()), values.next()) {
         (Some(version), None) => Ok(version),
-        _ => Err(ErrorObject::field("If-Match", "must be one ETag as this server sent it, such as \"3\"").into()),
+        _ => {
+            Err(ErrorObject::field("If-Match", "must be one ETag as this server sent it, such as \"3\"")
+                .into())
+        }
     }
 }
 
@@ -170,7 +177,9 @@ mod tests {
     fn if_match_names_one_version() {
         assert_eq!(of(&["\"3\""]).unwrap(), 3);
         assert_eq!(of(&["\"0\""]).unwrap(), 0);
-        for bad in [&["*"][..], &["3"], &["W/\"3\""], &["\"\""], &["\"3\", \"4\""], &["\"3\"", "\"4\""], &["\"+3\""]] {
+        for bad in
+            [&["*"][..], &["3"], &["W/\"3\""], &["\"\""], &["\"3\", \"4\""], &["\"3\"", "\"4\""], &["\"+3\""]]
+        {
             let refused = of(bad).unwrap_err();
             assert_eq!(refused.error().data.field.as_deref(), Some("If-Match"), "{bad:?}");
         }

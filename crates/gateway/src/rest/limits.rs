@@ -67,7 +67,9 @@ impl Limits {
             ErrorObject::from(ErrorType::TooManyRequests).with_retry_after(wait)
         })?;
         key.in_flight
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < self.in_flight).then_some(now + 1))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+                (now < self.in_flight).then_some(now + 1)
+            })
             .map_err(|_| {
                 ErrorObject::from(ErrorType::PendingRequestsLimitReached)
                     .with_limit(self.in_flight as u64)
@@ -117,7 +119,10 @@ mod tests {
         let limits = limits(9, 1);
         let turn = limits.enter(&key(1)).unwrap();
         let refused = limits.enter(&key(1)).err().unwrap();
-        assert_eq!((refused.data.kind, refused.data.limit), (ErrorType::PendingRequestsLimitReached, Some(1)));
+        assert_eq!(
+            (refused.data.kind, refused.data.limit),
+            (ErrorType::PendingRequestsLimitReached, Some(1))
+        );
         drop(turn);
         assert!(limits.enter(&key(1)).is_ok());
     }

@@ -55,15 +55,39 @@ const REFUSALS: &[(StatusCode, &str, &str)] = &[
     (StatusCode::FORBIDDEN, "Forbidden", "The key was not made for this: it lacks the scope."),
     (StatusCode::NOT_FOUND, "NotFound", "The shop has no such thing."),
     (StatusCode::REQUEST_TIMEOUT, "BodyTimeout", "The body took too long to arrive."),
-    (StatusCode::CONFLICT, "Conflict", "It cannot be done as things stand; where it helps, `error.data.current` tells how."),
-    (StatusCode::PRECONDITION_FAILED, "Stale", "Another version stands than the one that was read: `error.data.current`."),
+    (
+        StatusCode::CONFLICT,
+        "Conflict",
+        "It cannot be done as things stand; where it helps, `error.data.current` tells how.",
+    ),
+    (
+        StatusCode::PRECONDITION_FAILED,
+        "Stale",
+        "Another version stands than the one that was read: `error.data.current`.",
+    ),
     (StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", "The body is too large: `error.data.limit`."),
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "NotJson", "The body must be `application/json`."),
     (StatusCode::PRECONDITION_REQUIRED, "NoVersion", "`If-Match` is missing."),
-    (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Too fast, or too much at once: wait for `Retry-After`."),
-    (StatusCode::INTERNAL_SERVER_ERROR, "Internal", "Something failed that should not have: `error.data.request_id`."),
-    (StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "The service cannot do it right now: try again after `Retry-After`."),
-    (StatusCode::GATEWAY_TIMEOUT, "Timeout", "Not done in time. It may still take effect: writing it again is safe."),
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        "TooManyRequests",
+        "Too fast, or too much at once: wait for `Retry-After`.",
+    ),
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Internal",
+        "Something failed that should not have: `error.data.request_id`.",
+    ),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Unavailable",
+        "The service cannot do it right now: try again after `Retry-After`.",
+    ),
+    (
+        StatusCode::GATEWAY_TIMEOUT,
+        "Timeout",
+        "Not done in time. It may still take effect: writing it again is safe.",
+    ),
 ];
 
 /// Made once.
@@ -79,13 +103,19 @@ fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Paths::new();
     for endpoint in &*ENDPOINTS {
-        let mut operation = endpoint.describe(&mut schemas).security(SecurityRequirement::new(KEY, [endpoint.scope.as_str()]));
+        let mut operation = endpoint
+            .describe(&mut schemas)
+            .security(SecurityRequirement::new(KEY, [endpoint.scope.as_str()]));
         let statuses: BTreeSet<StatusCode> = USUAL.iter().chain(&endpoint.refusals).copied().collect();
         for (status, name, _) in REFUSALS.iter().filter(|(status, ..)| statuses.contains(status)) {
             let response = Ref::new(format!("#/components/responses/{name}"));
             operation = operation.response(status.as_str(), RefOr::Ref(response));
         }
-        paths.add_path_operation(endpoint.path, http_method(&endpoint.method).into_iter().collect(), operation);
+        paths.add_path_operation(
+            endpoint.path,
+            http_method(&endpoint.method).into_iter().collect(),
+            operation,
+        );
     }
     let mut components = ComponentsBuilder::new().security_scheme(KEY, key());
     for (status, name, description) in REFUSALS {
@@ -198,7 +228,8 @@ mod tests {
                     continue;
                 }
                 let validator = schema(&DOCUMENT, &content["schema"]);
-                let errors: Vec<_> = validator.iter_errors(&content["example"]).map(|error| error.to_string()).collect();
+                let errors: Vec<_> =
+                    validator.iter_errors(&content["example"]).map(|error| error.to_string()).collect();
                 assert!(errors.is_empty(), "{method} {path}: {errors:?}");
                 let mut unknown = content["example"].clone();
                 unknown["statsu"] = 1.into();
@@ -218,7 +249,11 @@ mod tests {
                 for status in ["400", "401", "403", "429", "500", "503", "504"] {
                     assert!(operation["responses"].get(status).is_some(), "{method} {path} {status}");
                 }
-                assert_eq!(operation["responses"].get("404").is_some(), path.contains('{'), "{method} {path}");
+                assert_eq!(
+                    operation["responses"].get("404").is_some(),
+                    path.contains('{'),
+                    "{method} {path}"
+                );
                 assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')));
             }
         }

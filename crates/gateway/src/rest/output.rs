@@ -1,6 +1,10 @@
 //! What endpoints answer when all went well.
 
-use axum::{Json, http::{StatusCode, header}, response::{IntoResponse, Response}};
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use deskwire_protocol::ErrorObject;
 use deskwire_workbench::Written;
 use schemars::JsonSchema;
@@ -98,9 +102,10 @@ impl Output for Outcome {
     fn into_response(self) -> Response {
         let status = match self.result {
             OutcomeResult::Created => StatusCode::CREATED,
-            OutcomeResult::Changed | OutcomeResult::Unchanged | OutcomeResult::Stale | OutcomeResult::Refused => {
-                StatusCode::OK
-            }
+            OutcomeResult::Changed
+            | OutcomeResult::Unchanged
+            | OutcomeResult::Stale
+            | OutcomeResult::Refused => StatusCode::OK,
         };
         (status, Json(self)).into_response()
     }

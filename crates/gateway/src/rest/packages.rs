@@ -101,7 +101,11 @@ async fn get(call: Call, package_id: PackageId, (): ()) -> Result<Shown<PackageR
     Ok(Shown(PackageResult { package }))
 }
 
-async fn track(call: Call, package_id: PackageId, Body(post): Body<TrackingPost>) -> Result<Outcome, Refusal> {
+async fn track(
+    call: Call,
+    package_id: PackageId,
+    Body(post): Body<TrackingPost>,
+) -> Result<Outcome, Refusal> {
     let (shop_id, editor) = (call.bearer.shop_id(), call.caller().editor());
     let written = call.workbench().add_tracking(shop_id, &editor, &package_id, post.events).await?;
     Ok(Outcome::of(package_id, written))

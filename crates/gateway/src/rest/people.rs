@@ -22,17 +22,41 @@ use super::{
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let buyers = [
-        Endpoint::new((Method::POST, "/buyers"), "buyers.put_many", PeopleWrite, "Writes many buyers.", put_many::<Buyer>)
-            .described(MANY),
+        Endpoint::new(
+            (Method::POST, "/buyers"),
+            "buyers.put_many",
+            PeopleWrite,
+            "Writes many buyers.",
+            put_many::<Buyer>,
+        )
+        .described(MANY),
         Endpoint::new((Method::GET, "/buyers/{buyer_id}"), "buyers.get", PeopleRead, "A buyer.", get_buyer),
-        Endpoint::new((Method::PUT, "/buyers/{buyer_id}"), "buyers.put", PeopleWrite, "Writes a buyer.", put_one::<Buyer>),
+        Endpoint::new(
+            (Method::PUT, "/buyers/{buyer_id}"),
+            "buyers.put",
+            PeopleWrite,
+            "Writes a buyer.",
+            put_one::<Buyer>,
+        ),
     ];
     let agents = [
-        Endpoint::new((Method::POST, "/agents"), "agents.put_many", PeopleWrite, "Writes many agents.", put_many::<Agent>)
-            .described(MANY),
+        Endpoint::new(
+            (Method::POST, "/agents"),
+            "agents.put_many",
+            PeopleWrite,
+            "Writes many agents.",
+            put_many::<Agent>,
+        )
+        .described(MANY),
         Endpoint::new((Method::GET, "/agents/{agent_id}"), "agents.get", PeopleRead, "An agent.", get_agent),
-        Endpoint::new((Method::PUT, "/agents/{agent_id}"), "agents.put", PeopleWrite, "Writes an agent.", put_one::<Agent>)
-            .described("It gives nobody a token: those are the shop's own back end's to sign."),
+        Endpoint::new(
+            (Method::PUT, "/agents/{agent_id}"),
+            "agents.put",
+            PeopleWrite,
+            "Writes an agent.",
+            put_one::<Agent>,
+        )
+        .described("It gives nobody a token: those are the shop's own back end's to sign."),
     ];
     let buyers = buyers.into_iter().map(|endpoint| endpoint.under("Buyers"));
     buyers.chain(agents.into_iter().map(|endpoint| endpoint.under("Agents"))).collect()
@@ -146,7 +170,8 @@ struct AgentResult {
 }
 
 async fn get_buyer(call: Call, user_id: UserId, (): ()) -> Result<Shown<BuyerResult>, Refusal> {
-    let PersonRecord { user, avatar, .. } = call.workbench().shop_person(call.caller(), Side::Buyer, &user_id).await?;
+    let PersonRecord { user, avatar, .. } =
+        call.workbench().shop_person(call.caller(), Side::Buyer, &user_id).await?;
     let buyer = Buyer { user_id: user.user_id, name: user.name, locale: user.locale, avatar };
     Ok(Shown(BuyerResult { buyer }))
 }

@@ -6,7 +6,9 @@ use deskwire_protocol::{
     ids::{ProductId, SkuId},
     order::Editor,
     page::PageSize,
-    product::{Product, ProductParams, ProductResult, ProductSearchBy, ProductStatus, ProductsListResult, Sku},
+    product::{
+        Product, ProductParams, ProductResult, ProductSearchBy, ProductStatus, ProductsListResult, Sku,
+    },
 };
 use deskwire_store::ApiScope::{ProductsRead, ProductsWrite};
 use deskwire_workbench::{PageOf, ShopProducts, Workbench};
@@ -108,7 +110,11 @@ struct ListQuery {
     page_token: Option<String>,
 }
 
-async fn list(call: Call, (): (), Query(query): Query<ListQuery>) -> Result<Shown<ProductsListResult>, Refusal> {
+async fn list(
+    call: Call,
+    (): (),
+    Query(query): Query<ListQuery>,
+) -> Result<Shown<ProductsListResult>, Refusal> {
     let ListQuery { query: text, by, status, in_stock, page_size, page_token } = query;
     let which = ShopProducts { text, by, status, in_stock };
     let page = PageOf { size: page_size, token: page_token };

@@ -23,7 +23,9 @@ pub(super) fn none(query: Option<&str>) -> Result<(), ErrorObject> {
 pub(super) fn parameters(schema: &Value) -> impl Iterator<Item = (&String, bool, &Value)> {
     let required = schema["required"].as_array();
     let fields = schema["properties"].as_object().into_iter().flatten();
-    fields.map(move |(name, schema)| (name, required.is_some_and(|names| names.iter().any(|one| one == name)), schema))
+    fields.map(move |(name, schema)| {
+        (name, required.is_some_and(|names| names.iter().any(|one| one == name)), schema)
+    })
 }
 
 /// A parameter that may be left out cannot be `null` as well.

@@ -54,11 +54,14 @@ impl Refusal {
             Some(Standing::Conversation(_) | Standing::Coupon(_) | Standing::Return(_)) | None => None,
         };
         match stands {
-            Some(version) => Self::with_status(StatusCode::PRECONDITION_FAILED, error).header(header::ETAG, etag(version)),
+            Some(version) => {
+                Self::with_status(StatusCode::PRECONDITION_FAILED, error).header(header::ETAG, etag(version))
+            }
             None => error.into(),
         }
     }
 
+    #[cfg(test)]
     pub(super) const fn error(&self) -> &ErrorObject {
         &self.error
     }

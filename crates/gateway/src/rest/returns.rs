@@ -117,13 +117,21 @@ impl InBody for ReturnAnswer {
     }
 }
 
-async fn approve(call: Call, return_id: ReturnId, body: Body<ReturnAnswer>) -> Result<Shown<ReturnResult>, Refusal> {
+async fn approve(
+    call: Call,
+    return_id: ReturnId,
+    body: Body<ReturnAnswer>,
+) -> Result<Shown<ReturnResult>, Refusal> {
     let Body(ReturnAnswer { reason_text }) = body;
     let params = ReturnAnswerParams { return_id, reason_text };
     Ok(Shown(call.workbench().returns_approve(call.caller(), params).await?))
 }
 
-async fn reject(call: Call, return_id: ReturnId, body: Body<ReturnAnswer>) -> Result<Shown<ReturnResult>, Refusal> {
+async fn reject(
+    call: Call,
+    return_id: ReturnId,
+    body: Body<ReturnAnswer>,
+) -> Result<Shown<ReturnResult>, Refusal> {
     let Body(ReturnAnswer { reason_text }) = body;
     let params = ReturnAnswerParams { return_id, reason_text };
     Ok(Shown(call.workbench().returns_reject(call.caller(), params).await?))

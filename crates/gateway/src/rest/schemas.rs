@@ -163,7 +163,8 @@ fn each_reference(value: &mut Value, visit: &mut impl FnMut(&mut String)) {
 
 /// Schemas instead of the references to their places.
 fn put_in(value: &mut Value, inline: &[Value]) {
-    let at = value["$ref"].as_str().and_then(|reference| reference.strip_prefix(INLINE)?.parse::<usize>().ok());
+    let at =
+        value["$ref"].as_str().and_then(|reference| reference.strip_prefix(INLINE)?.parse::<usize>().ok());
     if let Some(schema) = at.and_then(|at| inline.get(at)) {
         *value = schema.clone();
         return;

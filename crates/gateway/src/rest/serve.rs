@@ -39,12 +39,15 @@ pub(super) fn router(endpoints: &[Arc<Endpoint>]) -> Router<Arc<Gate>> {
         let methods = paths.remove(endpoint.path).unwrap_or_default();
         paths.insert(endpoint.path, methods.merge(route(endpoint.clone())));
     }
-    let paths = paths.into_iter().fold(Router::new(), |router, (path, methods)| {
-        router.route(path, methods.fallback(no_such_method))
-    });
+    let paths = paths
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods.fallback(no_such_method)));
     paths
         .route("/openapi.json", get(async || Json(&*openapi::DOCUMENT)))
-        .route("/docs", get(async || ([(header::CONTENT_SECURITY_POLICY, page::POLICY)], Html(page::PAGE.as_str()))))
+        .route(
+            "/docs",
+            get(async || ([(header::CONTENT_SECURITY_POLICY, page::POLICY)], Html(page::PAGE.as_str()))),
+        )
         .fallback(no_such_path)
 }
 
@@ -90,7 +93,8 @@ async fn answer(gate: Arc<Gate>, endpoint: Arc<Endpoint>, request: Request) -> R
 async fn take(gate: &Arc<Gate>, endpoint: &Endpoint, request: Request) -> Result<Response, Refusal> {
     let (rest, deadline) = (&gate.rest, gate.config.request_timeout);
     let Ok(_place) = rest.places.try_acquire() else {
-        let error = ErrorObject::new(ErrorType::ServiceUnavailable, "too many requests are under way, try again");
+        let error =
+            ErrorObject::new(ErrorType::ServiceUnavailable, "too many requests are under way, try again");
         return Err(error.with_retry_after(BUSY_RETRY).into());
     };
     let (mut parts, body) = request.into_parts();
@@ -118,6 +122,9 @@ async fn path_part(parts: &mut Parts) -> Option<String> {
     params.iter().next().map(|(_, text)| text.to_owned())
 }
 
-async fn in_time<T>(deadline: Duration, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+async fn in_time<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
     timeout(deadline, work).await.unwrap_or_else(|_| Err(ErrorObject::from(ErrorType::RequestTimeout).into()))
 }

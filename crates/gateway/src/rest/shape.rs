@@ -36,7 +36,12 @@ impl Shape {
             .map_err(|error| deskwire_protocol::params::field_error(WHOLE, &error))
     }
 
-    fn check<'a>(&'a self, value: &'a Value, schema: &'a Value, path: &mut Path<'a>) -> Result<(), ErrorObject> {
+    fn check<'a>(
+        &'a self,
+        value: &'a Value,
+        schema: &'a Value,
+        path: &mut Path<'a>,
+    ) -> Result<(), ErrorObject> {
         let Some(schema) = self.one_for(value, schema) else { return Ok(()) };
         match (value, &schema["properties"], &schema["items"]) {
             (Value::Object(fields), Value::Object(properties), _) => {
@@ -119,9 +124,9 @@ impl Path<'_> {
 
 #[cfg(test)]
 mod tests {
-    use deskwire_protocol::{order::Order, product::Product};
     use super::*;
     use crate::rest::{examples, schemas::Schemas};
+    use deskwire_protocol::{order::Order, product::Product};
 
     fn wrong<T: DeserializeOwned + schemars::JsonSchema>(
         mut document: Value,
@@ -141,7 +146,10 @@ mod tests {
     #[test]
     fn an_unknown_field_is_named_by_its_path_wherever_it_is() {
         for (change, field) in [
-            (Box::new(|order: &mut Value| order["statsu"] = json!(1)) as Box<dyn FnOnce(&mut Value)>, "statsu"),
+            (
+                Box::new(|order: &mut Value| order["statsu"] = json!(1)) as Box<dyn FnOnce(&mut Value)>,
+                "statsu",
+            ),
             (Box::new(|order| order["payment"]["vat"] = json!(1)), "payment.vat"),
             (Box::new(|order| order["payment"]["tax"]["cents"] = json!(1)), "payment.tax.cents"),
             (Box::new(|order| order["line_items"][0]["size"] = json!(1)), "line_items[0].size"),
@@ -175,13 +183,15 @@ mod tests {
 
     #[test]
     fn a_wrong_value_and_a_missing_one_are_named_by_their_path() {
-        let (field, _) = wrong::<Order>(examples::order(), |order| order["line_items"][0]["quantity"] = json!(-1));
+        let (field, _) =
+            wrong::<Order>(examples::order(), |order| order["line_items"][0]["quantity"] = json!(-1));
         assert_eq!(field, "line_items[0].quantity");
         let (field, _) = wrong::<Order>(examples::order(), |order| {
             order["payment"].as_object_mut().unwrap().remove("tax");
         });
         assert_eq!(field, "payment.tax");
-        let (field, _) = wrong::<Order>(examples::order(), |order| order["payment"]["tax"]["amount"] = json!(1.5));
+        let (field, _) =
+            wrong::<Order>(examples::order(), |order| order["payment"]["tax"]["amount"] = json!(1.5));
         assert_eq!(field, "payment.tax.amount");
     }
 }

@@ -83,7 +83,9 @@ impl Html {
                 self.raw(" }");
             }
             Value::String(_) => self.tag("i", "", |html| html.text(&value.to_string())),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => self.text(&value.to_string()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                self.text(&value.to_string())
+            }
         }
     }
 

@@ -14,8 +14,7 @@ use html::{Html, slug};
 const STYLE: &str = include_str!("style.css");
 
 /// The page loads nothing and runs nothing, whatever gets into it.
-pub(super) const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Made once.
 pub(super) static PAGE: LazyLock<String> = LazyLock::new(|| page(&DOCUMENT));
@@ -112,7 +111,9 @@ fn operation(html: &mut Html, document: &Value, place: &Place<'_>) {
             method_badge(html, place.method);
             html.tag("code", "class=\"path\"", |html| html.text(place.path));
             let scope = operation["security"][0]["api_key"][0].as_str().unwrap_or_default();
-            html.tag("span", "class=\"scope\" title=\"The scope that the key needs\"", |html| html.text(scope));
+            html.tag("span", "class=\"scope\" title=\"The scope that the key needs\"", |html| {
+                html.text(scope)
+            });
         });
         html.prose(operation["summary"].as_str().unwrap_or_default());
         html.prose(operation["description"].as_str().unwrap_or_default());
@@ -123,7 +124,8 @@ fn operation(html: &mut Html, document: &Value, place: &Place<'_>) {
 }
 
 fn parameters(html: &mut Html, operation: &Value) {
-    let Some(parameters) = operation["parameters"].as_array().filter(|parameters| !parameters.is_empty()) else {
+    let Some(parameters) = operation["parameters"].as_array().filter(|parameters| !parameters.is_empty())
+    else {
         return;
     };
     html.tag("h4", "", |html| html.text("Parameters"));
@@ -133,7 +135,13 @@ fn parameters(html: &mut Html, operation: &Value) {
             let place = parameter["in"].as_str().unwrap_or_default();
             let description = parameter["description"].as_str().unwrap_or_default();
             let required = parameter["required"] == true;
-            schema::row(html, name, required, &parameter["schema"], &format!("In the {place}. {description}"));
+            schema::row(
+                html,
+                name,
+                required,
+                &parameter["schema"],
+                &format!("In the {place}. {description}"),
+            );
         }
     });
 }
@@ -192,7 +200,8 @@ fn refusals(html: &mut Html, document: &Value) {
         }
         for (status, reference) in seen {
             let name = reference.rsplit('/').next().unwrap_or_default();
-            let description = document["components"]["responses"][name]["description"].as_str().unwrap_or_default();
+            let description =
+                document["components"]["responses"][name]["description"].as_str().unwrap_or_default();
             html.tag("tr", &format!("id=\"status-{}\"", slug(name)), |html| {
                 html.tag("td", "class=\"name\"", |html| {
                     html.tag("b", "", |html| html.text(status));

@@ -16,7 +16,9 @@ pub(super) fn all(html: &mut Html, document: &Value) {
             } else if values(schema).is_empty() {
                 html.tag("p", "class=\"kind\"", |html| kind(html, schema));
             } else {
-                html.tag("table", "", |html| values(schema).into_iter().for_each(|value| value_row(html, &value)));
+                html.tag("table", "", |html| {
+                    values(schema).into_iter().for_each(|value| value_row(html, &value))
+                });
             }
         });
     }
@@ -76,7 +78,9 @@ pub(super) fn kind(html: &mut Html, schema: &Value) {
     }
     let word = match &schema["type"] {
         Value::String(word) => word.as_str(),
-        Value::Array(words) => words.iter().find_map(|word| word.as_str().filter(|word| *word != "null")).unwrap_or("any"),
+        Value::Array(words) => {
+            words.iter().find_map(|word| word.as_str().filter(|word| *word != "null")).unwrap_or("any")
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => "any",
     };
     html.text(word);
@@ -108,10 +112,15 @@ struct OneOf<'a> {
 /// The values of an enumeration: each described, or only listed.
 fn values(schema: &Value) -> Vec<OneOf<'_>> {
     let described = schema["oneOf"].as_array().into_iter().flatten().filter_map(|one| {
-        Some(OneOf { value: one["const"].as_str()?, description: one["description"].as_str().unwrap_or_default() })
+        Some(OneOf {
+            value: one["const"].as_str()?,
+            description: one["description"].as_str().unwrap_or_default(),
+        })
     });
     let listed = schema["enum"].as_array().into_iter().flatten();
-    described.chain(listed.filter_map(|value| Some(OneOf { value: value.as_str()?, description: "" }))).collect()
+    described
+        .chain(listed.filter_map(|value| Some(OneOf { value: value.as_str()?, description: "" })))
+        .collect()
 }
 
 fn value_row(html: &mut Html, OneOf { value, description }: &OneOf<'_>) {
