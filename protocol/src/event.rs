@@ -157,7 +157,7 @@ pub struct PresenceEvent {
 pub struct WorkbenchChanged {
     /// What.
     pub kind: ThingKind,
-    /// Which; of a note, its order's. Empty where many changed at once: read the list again.
+    /// Which; of a note, its order's. Empty where so many of the kind changed at once that they are not told one by one.
     pub id: String,
     /// Of a note, a parcel or a return: the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -26,7 +26,8 @@ impl Params<'_> {
             Params::MsgPack(bytes) => {
                 let bytes = codec::msgpack_the_one_element(bytes)?;
                 let mut deserializer = codec::msgpack_deserializer(bytes);
-                serde_path_to_error::deserialize(&mut deserializer).map_err(|error| named(&error))
+                serde_path_to_error::deserialize(&mut deserializer)
+                    .map_err(|error| field_error("params", &error))
             }
         }
     }
@@ -34,7 +35,7 @@ impl Params<'_> {
 
 fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, ErrorObject> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| named(&error))
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| field_error("params", &error))
 }
 
 fn the_one_element(text: &str) -> Result<&str, ErrorObject> {
@@ -58,9 +59,9 @@ pub(crate) fn not_one_object() -> ErrorObject {
     ErrorObject::field("params", "must be one object, or an array that holds exactly that object")
 }
 
-/// Names the field: serde's path, and for a missing or unknown field its own name as well,
-/// since the path then stops at its parent.
-fn named<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> ErrorObject {
+/// What is wrong with a document, with the field named: serde's path, and for a missing or unknown field its own name as
+/// well, since the path then stops at its parent. `whole` names the document itself.
+pub fn field_error<E: std::fmt::Display>(whole: &str, error: &serde_path_to_error::Error<E>) -> ErrorObject {
     let problem = error.inner().to_string();
     // serde_json adds a place in the text, which means nothing to a caller of a method.
     let problem = problem.split(" at line ").next().unwrap_or(&problem).to_owned();
@@ -71,7 +72,7 @@ fn named<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> ErrorOb
         .find_map(|start| problem.strip_prefix(start))
         .and_then(|rest| rest.split('`').next());
     let field = match (path, own) {
-        ("", None) => "params".to_owned(),
+        ("", None) => whole.to_owned(),
         ("", Some(own)) => own.to_owned(),
         (path, None) => path.to_owned(),
         // An unknown field's own name may already end the path.

@@ -3,6 +3,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use crate::RestConfig;
+
 /// A certificate chain and its private key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -62,6 +64,9 @@ pub struct GatewayConfig {
     /// WebSockets of this node; more are answered 503.
     pub max_sockets: usize,
 
+    /// Of REST.
+    pub rest: RestConfig,
+
     /// Sockets that are told at once to go, when draining.
     pub drain_batch: usize,
     /// Pause between two such batches.
@@ -96,6 +101,7 @@ impl Default for GatewayConfig {
             outbox_events: 256,
             outbox_bytes: 512 * 1024,
             max_sockets: 16_000,
+            rest: RestConfig::default(),
             drain_batch: 500,
             drain_pause: Duration::from_millis(100),
             drain_deadline: Duration::from_secs(30),

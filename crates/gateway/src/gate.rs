@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, TokenKeys, metrics::Metrics, sessions::Sessions};
+use crate::{GatewayConfig, TokenKeys, metrics::Metrics, rest::Rest, sessions::Sessions};
 
 /// Settings, services and the sockets themselves.
 pub(crate) struct Gate {
@@ -19,6 +19,7 @@ pub(crate) struct Gate {
     pub(crate) store: Store,
     pub(crate) keys: TokenKeys,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rest: Rest,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) metrics: Metrics,
     /// Requests, and whatever else must not outlive the process's own drain.

@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
 use crate::{
-    GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, metrics::Metrics, revocation,
-    router, sessions::Sessions, tls,
+    GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, metrics::Metrics, rest::Rest,
+    revocation, router, sessions::Sessions, tls,
 };
 
 /// Connections that may wait to be accepted.
@@ -59,6 +59,7 @@ impl Gateway {
         let places = Arc::new(Semaphore::new(config.max_sockets.min(Semaphore::MAX_PERMITS)));
         let Services { chat, workbench, store, keys, clock, metrics, tasks } = services;
         let gate = Arc::new(Gate {
+            rest: Rest::new(config.rest.clone()),
             config,
             chat,
             workbench,

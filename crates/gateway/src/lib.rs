@@ -5,6 +5,7 @@
 //! back through the session's outbox -> `connection` -> `write`.
 
 mod accept;
+mod api_key;
 mod authenticate;
 mod batch;
 mod caller;
@@ -24,6 +25,7 @@ mod limits;
 mod metrics;
 mod refusal;
 mod responder;
+mod rest;
 mod revocation;
 mod router;
 mod sessions;
@@ -33,8 +35,10 @@ pub mod token;
 mod upgrade;
 mod write;
 
+pub use api_key::ApiKey;
 pub use config::{GatewayConfig, TlsFiles};
 pub use echo::serve_echo;
 pub use error::GatewayError;
 pub use gateway::{Gateway, Services};
+pub use rest::{RestConfig, openapi};
 pub use token::{Claims, TokenError, TokenKeys};

@@ -73,3 +73,10 @@ impl Metrics {
 pub(crate) fn closed(code: CloseCode) {
     counter!("deskwire_closes_total", "code" => code.code().to_string()).increment(1);
 }
+
+/// A request by REST was answered.
+pub(crate) fn rest_answered(endpoint: &'static str, status: u16, took: Duration) {
+    counter!("deskwire_rest_requests_total", "endpoint" => endpoint, "status" => status.to_string())
+        .increment(1);
+    histogram!("deskwire_rest_reply_seconds", "endpoint" => endpoint).record(took.as_secs_f64());
+}

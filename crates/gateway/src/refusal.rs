@@ -69,7 +69,8 @@ fn unavailable() -> ErrorObject {
     ErrorObject::from(ErrorType::ServiceUnavailable).with_retry_after(RETRY_AFTER)
 }
 
-fn request_id() -> String {
+/// Names a request, for the client and for the log.
+pub(crate) fn request_id() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 

@@ -1,4 +1,4 @@
-//! The paths: the WebSocket, health, readiness and metrics.
+//! The paths: the WebSocket, REST, health, readiness and metrics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use axum::{
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{gate::Gate, upgrade};
+use crate::{gate::Gate, rest, upgrade};
 
 /// A store that does not answer by then is not ready.
 const STORE_PING: Duration = Duration::from_secs(2);
@@ -23,6 +23,7 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .nest("/api/v1", rest::router())
         .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" }))))
         .with_state(gate)
 }

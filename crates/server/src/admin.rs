@@ -11,7 +11,7 @@ use crate::{
     tokens::{self, Bearer, Missing},
 };
 
-async fn open(settings: &Settings) -> anyhow::Result<Store> {
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Store> {
     Store::open(&settings.store()).await.context("the database cannot be opened")
 }
 

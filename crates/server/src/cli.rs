@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deskwire_protocol::{Codec, Role, ShopId, UserId};
+use deskwire_store::{ApiKeyId, ApiScope};
 
 use crate::{config::Flag, import::Kind};
 
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Withdraws all tokens that a user has been given so far, and closes the user's sockets.
     Revoke(RevokeArgs),
+    /// Makes, lists and revokes the keys by which a shop's own systems call REST.
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
     /// Prints the wire contract as an `OpenRPC` document.
     Openrpc,
     /// Checks the settings and prints those in force, secrets hidden. Exits with 2 when something is wrong.
@@ -142,6 +146,72 @@ pub(crate) struct RevokeArgs {
     database: DatabaseArgs,
 }
 
+/// What to do with API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiKeyCommand {
+    /// Makes a key and prints it. It is not shown again: only a hash of it is kept.
+    Create(ApiKeyCreateArgs),
+    /// Lists a shop's keys: id, state, when made, scopes, name.
+    List(ApiKeyListArgs),
+    /// Makes a key worthless from now on.
+    Revoke(ApiKeyRevokeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiKeyCreateArgs {
+    /// The shop that it reaches, and no other.
+    #[arg(long)]
+    pub(crate) shop: ShopId,
+    /// What it is used for; shown where it changes something.
+    #[arg(long, value_parser = key_name)]
+    pub(crate) name: String,
+    /// What it may do: read, write, or one of orders:read, orders:write, products:…, coupons:…, people:….
+    /// Without it everything.
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scopes, value_delimiter = ',')]
+    pub(crate) scopes: Vec<Scopes>,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiKeyListArgs {
+    #[arg(long)]
+    pub(crate) shop: ShopId,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiKeyRevokeArgs {
+    #[arg(long)]
+    pub(crate) shop: ShopId,
+    /// Its id, as `list` shows it: the digits between the underscores of the key.
+    #[arg(long = "key", value_name = "ID")]
+    pub(crate) key_id: ApiKeyId,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl ApiKeyCommand {
+    const fn data(&self) -> (&DataArgs, &DatabaseArgs) {
+        match self {
+            Self::Create(args) => (&args.data, &args.database),
+            Self::List(args) => (&args.data, &args.database),
+            Self::Revoke(args) => (&args.data, &args.database),
+        }
+    }
+}
+
+/// One word of `--scope`, which may stand for several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scopes(pub(crate) Vec<ApiScope>);
+
 /// Whom `connect` speaks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Side {
@@ -195,6 +265,31 @@ fn role(text: &str) -> Result<Role, String> {
     }
 }
 
+fn scopes(word: &str) -> Result<Scopes, String> {
+    let chosen: Vec<ApiScope> = ApiScope::ALL
+        .iter()
+        .copied()
+        .filter(|scope| match word {
+            "read" => scope.is_reading(),
+            "write" => !scope.is_reading(),
+            one => scope.as_str() == one,
+        })
+        .collect();
+    if chosen.is_empty() {
+        let words: Vec<&str> = ApiScope::ALL.iter().map(|scope| scope.as_str()).collect();
+        return Err(format!("must be read, write, or one of {}", words.join(", ")));
+    }
+    Ok(Scopes(chosen))
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err("must be 1 to 100 characters, in one line".into());
+    }
+    Ok(name.to_owned())
+}
+
 fn codec(text: &str) -> Result<Codec, String> {
     match text {
         "json" => Ok(Codec::Json),
@@ -224,6 +319,10 @@ impl Command {
             Self::Migrate(args) => vec![data_dir(&args.data), database(&args.database)],
             Self::Import(args) => vec![data_dir(&args.data), database(&args.database)],
             Self::Revoke(args) => vec![data_dir(&args.data), database(&args.database)],
+            Self::ApiKey(command) => {
+                let (data, of_database) = command.data();
+                vec![data_dir(data), database(of_database)]
+            }
             Self::Token(args) => vec![data_dir(&args.data)],
             Self::Connect(args) => vec![data_dir(&args.data)],
             Self::Openrpc => vec![],
@@ -269,6 +368,13 @@ mod tests {
         let line = "token --role BUYER --shop s --sub b --name N --locale de --ttl 60 --data-dir d";
         let Command::Token(args) = parse(line).unwrap().command() else { panic!("no token command") };
         assert_eq!((args.role, args.sub.as_str(), args.ttl), (Role::Buyer, "b", 60));
+        let line = "api-key create --shop s --name N --scope read,orders:write --data-dir d --database-url sqlite://x";
+        let Command::ApiKey(ApiKeyCommand::Create(args)) = parse(line).unwrap().command() else {
+            panic!("no key command")
+        };
+        let scopes: Vec<_> =
+            args.scopes.iter().flat_map(|word| &word.0).map(|scope| scope.as_str()).collect();
+        assert_eq!(scopes, ["orders:read", "products:read", "coupons:read", "people:read", "orders:write"]);
     }
 
     #[test]
@@ -278,6 +384,10 @@ mod tests {
             "token --role buyer --shop s --sub b",
             "token --role BUYER --shop s --sub b --ttl 0",
             "token --role BUYER --shop s",
+            "api-key create --shop s",
+            "api-key create --shop s --name N --scope everything",
+            "api-key revoke --shop s --key 12",
+            "api-key",
             "connect",
             "connect --as shop",
             "connect --as buyer --codec xml",

@@ -1,6 +1,7 @@
 //! The `deskwire` binary: reads the command line and the settings, runs the command, reports errors.
 
 mod admin;
+mod api_keys;
 mod cli;
 mod config;
 mod connect;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(args) => block_on(admin::migrate(&args, &settings)),
         Command::Import(args) => block_on(import::run(&args, &settings)),
         Command::Revoke(args) => block_on(admin::revoke(&args, &settings)),
+        Command::ApiKey(command) => block_on(api_keys::run(command, &settings)),
         Command::Connect(args) => block_on(connect::run(args, &settings)),
     }
 }

@@ -3,6 +3,7 @@
 //! What may happen is not decided here: [`Store::commit`] loads under its locks, asks a pure function, and writes
 //! what that answers, in one transaction.
 
+mod api_keys;
 mod commit;
 mod config;
 mod conversations;
@@ -19,6 +20,7 @@ mod shop;
 mod sql;
 mod store;
 
+pub use api_keys::{ApiKeyId, ApiKeyRecord, ApiScope};
 pub use commit::{Changes, Loaded, Needs, SendKey, SentRecord};
 pub use config::StoreConfig;
 pub use conversations::ConversationQuery;

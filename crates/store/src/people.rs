@@ -92,6 +92,39 @@ impl Store {
         self.rows(sql, params).await?.first().map_or(Ok(None), |row| row::get(row, "locale"))
     }
 
+    /// A buyer, or one of the shop's own people, as known here.
+    pub async fn person(
+        &self,
+        shop_id: &ShopId,
+        side: Side,
+        user_id: &UserId,
+    ) -> Result<Option<PersonRecord>, StoreError> {
+        let mut params = self.params();
+        let from = match side {
+            Side::Buyer => "'BUYER' AS role, user_id, name, locale, avatar FROM buyer",
+            Side::Shop => "role, user_id, name, locale, avatar FROM agent",
+        };
+        let sql = format!(
+            "SELECT {from} WHERE shop_id = {} AND user_id = {}",
+            params.push(shop_id.as_str()),
+            params.push(user_id.as_str())
+        );
+        let rows = self.rows(sql, params).await?;
+        rows.first()
+            .map(|row| {
+                Ok(PersonRecord {
+                    role: row::word(row, "agent", "role")?,
+                    user: UserRecord {
+                        user_id: row::user_id(row, "agent", "user_id")?,
+                        name: row::get(row, "name")?,
+                        locale: row::get(row, "locale")?,
+                    },
+                    avatar: row::get(row, "avatar")?,
+                })
+            })
+            .transpose()
+    }
+
     /// Whether no shop was ever made.
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
         let row =

@@ -3,7 +3,7 @@
 //!
 //! A noun a file, each with its methods on [`Workbench`]; every one of them starts from the scope of a [`Caller`]. What
 //! may happen is decided by `rules`, which are pure; what a card looks like by `cards`, which are pure too. `live` keeps
-//! cards true, `owed` brings into conversations what happened outside of them, `timekeeper` does what is due.
+//! cards true, `intake` takes what the shop's systems write, `owed` brings into conversations what happened outside of them, `timekeeper` does what is due.
 
 mod acts;
 mod beside;
@@ -24,6 +24,7 @@ mod products;
 mod returns;
 mod rules;
 mod sending;
+mod shop_system;
 mod timekeeper;
 mod workbench;
 
@@ -34,4 +35,5 @@ pub use error::WorkbenchError;
 pub use intake::{Documents, ImportRow, ImportStep, Intake, Outcomes, PersonPut, Written};
 pub use locale::{LocaleError, Zone, ZoneError};
 pub use sending::Prepared;
+pub use shop_system::{Listed, PageOf, ShopCoupons, ShopOrders, ShopProducts};
 pub use workbench::{Caller, Workbench};

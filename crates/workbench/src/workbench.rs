@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc};
 
 use deskwire_chat::{Chat, Clock, bus, spawn_vital};
 use deskwire_protocol::{
-    ShopId, Timestamp, UserId,
+    Role, ShopId, Timestamp, UserId,
     card::ThingKind,
     event::WorkbenchChanged,
     ids::OrderId,
@@ -43,26 +43,36 @@ struct Inner {
     crashed: CancellationToken,
 }
 
-/// Who calls: the session's user, within the scope of the session's token.
+/// Who calls: the session's user, within the scope of the session's token, or a system of the shop by its API key.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The shop and the user.
-    pub scope: Scope,
-    /// As others see them.
-    pub name: String,
+    pub(crate) scope: Scope,
+    kind: EditorKind,
+    pub(crate) name: String,
 }
 
 impl Caller {
+    /// The user of a session; `name` is how others see them.
+    #[must_use]
+    pub fn of_session(scope: Scope, name: String) -> Self {
+        let kind = match scope.side() {
+            Side::Buyer => EditorKind::Buyer,
+            Side::Shop => EditorKind::Agent,
+        };
+        Self { scope, kind, name }
+    }
+
+    /// An API key of a shop: it sees what the shop's own people see.
+    #[must_use]
+    pub fn of_api_key(shop_id: ShopId, key_id: UserId, name: String) -> Self {
+        Self { scope: Scope { shop_id, role: Role::Admin, user_id: key_id }, kind: EditorKind::Api, name }
+    }
+
     /// As what this caller changes things.
-    pub(crate) fn editor(&self) -> Editor {
-        Editor {
-            kind: match self.scope.side() {
-                Side::Buyer => EditorKind::Buyer,
-                Side::Shop => EditorKind::Agent,
-            },
-            id: self.scope.user_id.to_string(),
-            name: self.name.clone(),
-        }
+    #[must_use]
+    pub fn editor(&self) -> Editor {
+        Editor { kind: self.kind, id: self.scope.user_id.to_string(), name: self.name.clone() }
     }
 }
 
@@ -272,9 +282,7 @@ pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> 
     }
     for record in &changes.packages {
         let package = &record.package;
-        let order = changes.orders.iter().find(|order| order.order.id == package.order_id);
-        let buyer_id =
-            order.or_else(|| loaded.orders.get(&package.order_id)).map(|order| &order.order.user_id);
+        let buyer_id = loaded.orders.get(&package.order_id).map(|record| &record.order.user_id);
         notices.push(told(ThingKind::Package, package.id.as_str(), Some(&package.order_id), buyer_id));
     }
     for record in &changes.returns {

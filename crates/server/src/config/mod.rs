@@ -12,7 +12,7 @@ use std::{
 };
 
 use deskwire_chat::ChatConfig;
-use deskwire_gateway::{GatewayConfig, TlsFiles};
+use deskwire_gateway::{GatewayConfig, RestConfig, TlsFiles};
 use deskwire_store::StoreConfig;
 use deskwire_workbench::{LinkError, LinkTemplates, Links, WorkbenchConfig, Zone};
 use serde::Deserialize;
@@ -74,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) auth: Auth,
     pub(crate) database: Database,
     gateway: Gateway,
+    rest: Rest,
     chat: ChatSettings,
     workbench: WorkbenchSettings,
     links: LinkSettings,
@@ -128,6 +129,17 @@ struct Gateway {
     drain_batch: NonZeroU32,
     drain_pause_ms: NonZeroU64,
     drain_deadline_seconds: NonZeroU64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rest {
+    body_bytes: NonZeroU32,
+    body_timeout_seconds: NonZeroU64,
+    requests_per_second: NonZeroU32,
+    request_burst: NonZeroU32,
+    in_flight: NonZeroU32,
+    concurrency: NonZeroU32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -424,6 +436,7 @@ impl Settings {
             outbox_events: count(gateway.outbox_events),
             outbox_bytes: count(gateway.outbox_bytes),
             max_sockets: count(gateway.max_sockets),
+            rest: self.rest(),
             drain_batch: count(gateway.drain_batch),
             drain_pause: millis(gateway.drain_pause_ms),
             drain_deadline: seconds(gateway.drain_deadline_seconds),
@@ -442,6 +455,18 @@ impl Settings {
             deadline_notice: hours(workbench.deadline_notice_hours),
             poll_interval: millis(workbench.poll_interval_ms),
         })
+    }
+
+    fn rest(&self) -> RestConfig {
+        let rest = &self.rest;
+        RestConfig {
+            body_bytes: count(rest.body_bytes),
+            body_timeout: seconds(rest.body_timeout_seconds),
+            requests_per_second: rest.requests_per_second.get(),
+            request_burst: rest.request_burst.get(),
+            in_flight: count(rest.in_flight),
+            concurrency: count(rest.concurrency),
+        }
     }
 
     /// The address that a client on this machine would use for the configured one.
