@@ -8,9 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::ids::{Timestamp, WebhookDeliveryId, WebhookEventId, WebhookId};
 
 /// What happened, as the `type` of a webhook's body names it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum WebhookEventType {
     /// An order that was not known before: placed by a buyer here, or brought by the shop's systems.
     #[serde(rename = "order.placed")]
