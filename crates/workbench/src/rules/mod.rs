@@ -16,4 +16,4 @@ pub(crate) mod returns;
 pub(crate) mod write;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
