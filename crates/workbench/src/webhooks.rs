@@ -144,7 +144,7 @@ impl Workbench {
                         event(kind, now, Some(record.version + 1), &OfProduct { product })
                     }
                     Happened::Coupon(record) => {
-                        let coupon = &self.complete_coupon(shop_id, record.clone(), now);
+                        let coupon = &self.complete_coupon(shop_id, record, now);
                         event(kind, now, Some(record.version + 1), &OfCoupon { coupon })
                     }
                     Happened::Claim(_, ClaimRecord { buyer_id, claim }) => {
