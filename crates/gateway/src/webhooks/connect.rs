@@ -5,7 +5,10 @@ use std::{io, net::IpAddr, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    pki_types::{
+        CertificateDer, ServerName,
+        pem::{self, PemObject},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -47,8 +50,12 @@ pub(crate) fn tls(config: &WebhooksConfig) -> Result<Arc<ClientConfig>, GatewayE
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.ca_file {
         let unreadable = |source| GatewayError::TlsFile { what: "certificates", path: path.clone(), source };
+        let public = roots.len();
         for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
             roots.add(certificate.map_err(unreadable)?)?;
+        }
+        if roots.len() == public {
+            return Err(unreadable(pem::Error::NoItemsFound));
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

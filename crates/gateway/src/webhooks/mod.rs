@@ -20,3 +20,5 @@ pub use config::WebhooksConfig;
 pub(crate) use connect::tls;
 pub(crate) use deliver::deliver;
 pub(crate) use prune::prune;
+pub(crate) use signature::draw_secret;
+pub(crate) use target::Target;
