@@ -138,6 +138,15 @@ string_id! {
     ClientCouponId
 }
 
+string_id! {
+    /// A webhook of the shop.
+    WebhookId
+}
+string_id! {
+    /// What a webhook tells, the same at every try: the receiver knows by it what it has seen already.
+    WebhookEventId
+}
+
 /// Serialises a type through its `Display` and `FromStr`, as a string with a pattern.
 macro_rules! wire_as_string {
     ($name:ident, $pattern:literal, $example:literal) => {
@@ -230,6 +239,43 @@ impl FromStr for MessageId {
 }
 
 wire_as_string!(MessageId, "^[1-9][0-9]{0,18}-[1-9][0-9]{0,18}$", "7494560109732334090-17");
+
+/// One event on its way to one webhook. A positive number, in decimal; later ones are larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WebhookDeliveryId(i64);
+
+impl WebhookDeliveryId {
+    /// `None` when the number is not positive.
+    #[must_use]
+    pub const fn new(id: i64) -> Option<Self> {
+        if id > 0 { Some(Self(id)) } else { None }
+    }
+
+    /// The number itself, as the store keeps it.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for WebhookDeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for WebhookDeliveryId {
+    type Err = IdError;
+    fn from_str(id: &str) -> Result<Self, IdError> {
+        // One form, one id: see `ConversationId`.
+        if id.starts_with('+') || id.starts_with('0') {
+            return Err(IdError::Form);
+        }
+        id.parse().ok().and_then(Self::new).ok_or(IdError::Form)
+    }
+}
+
+wire_as_string!(WebhookDeliveryId, "^[1-9][0-9]{0,18}$", "1207");
 
 /// The place of an event in its conversation: 1, 2, 3, … with no hole. 0 stands before the first event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, JsonSchema)]

@@ -25,6 +25,7 @@ pub mod returns;
 pub mod session;
 pub mod spec;
 pub mod text;
+pub mod webhook;
 
 pub use close::CloseCode;
 pub use codec::Codec;

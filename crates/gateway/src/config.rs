@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::RestConfig;
+use crate::{RestConfig, WebhooksConfig};
 
 /// A certificate chain and its private key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,9 @@ pub struct GatewayConfig {
     pub drain_pause: Duration,
     /// Draining ends after this time, whoever is still there.
     pub drain_deadline: Duration,
+
+    /// How webhooks are delivered.
+    pub webhooks: WebhooksConfig,
 }
 
 impl Default for GatewayConfig {
@@ -105,6 +108,7 @@ impl Default for GatewayConfig {
             drain_batch: 500,
             drain_pause: Duration::from_millis(100),
             drain_deadline: Duration::from_secs(30),
+            webhooks: WebhooksConfig::default(),
         }
     }
 }

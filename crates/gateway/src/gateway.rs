@@ -6,6 +6,7 @@ use deskwire_chat::{Chat, Clock};
 use deskwire_store::Store;
 use deskwire_workbench::Workbench;
 use metrics_exporter_prometheus::PrometheusHandle;
+use rustls::ClientConfig;
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::Semaphore,
@@ -16,7 +17,7 @@ use tracing::error;
 
 use crate::{
     GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, metrics::Metrics, rest::Rest,
-    revocation, router, sessions::Sessions, tls,
+    revocation, router, sessions::Sessions, tls, webhooks,
 };
 
 /// Connections that may wait to be accepted.
@@ -48,12 +49,14 @@ pub struct Gateway {
     listener: TcpListener,
     local_addr: SocketAddr,
     tls: Option<TlsAcceptor>,
+    webhooks_tls: Arc<ClientConfig>,
 }
 
 impl Gateway {
     /// Loads the certificate, if there is one, and listens. Must be called within a tokio runtime.
     pub fn bind(config: GatewayConfig, services: Services) -> Result<Self, GatewayError> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let webhooks_tls = webhooks::tls(&config.webhooks)?;
         let (listener, local_addr) =
             listen(config.listen).map_err(|source| GatewayError::Bind { address: config.listen, source })?;
         let places = Arc::new(Semaphore::new(config.max_sockets.min(Semaphore::MAX_PERMITS)));
@@ -75,7 +78,7 @@ impl Gateway {
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
         });
-        Ok(Self { gate, listener, local_addr, tls })
+        Ok(Self { gate, listener, local_addr, tls, webhooks_tls })
     }
 
     /// Where it listens.
@@ -94,7 +97,7 @@ impl Gateway {
     /// batches to reconnect, sends in flight finished and answered first. Returns when all are gone, or when the
     /// drain's deadline has passed. Health and metrics are answered until the end.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { gate, listener, tls, .. } = self;
+        let Self { gate, listener, tls, webhooks_tls, .. } = self;
         let stop = CancellationToken::new();
         let _stop_when_dropped = stop.clone().drop_guard();
         let http = TaskTracker::new();
@@ -111,10 +114,14 @@ impl Gateway {
         };
         let accepting = http.spawn(door.serve(router::router(gate.clone()), stop.clone()));
         let revoking = gate.tasks.spawn(revocation::watch(gate.clone(), stop.clone()));
+        let telling = gate.tasks.spawn(webhooks::deliver(gate.clone(), webhooks_tls, stop.clone()));
+        let pruning = gate.tasks.spawn(webhooks::prune(gate.clone(), stop.clone()));
         tokio::select! {
             () = shutdown.cancelled() => {}
             _ = accepting => error!("the accept loop has ended by itself, draining"),
             _ = revoking => error!("the watch over revoked tokens has ended by itself, draining"),
+            _ = telling => error!("the delivery of webhooks has ended by itself, draining"),
+            _ = pruning => error!("the pruning of webhooks has ended by itself, draining"),
         }
         drain::drain(&gate).await;
         stop.cancel();

@@ -33,6 +33,7 @@ mod stream;
 mod tls;
 pub mod token;
 mod upgrade;
+mod webhooks;
 mod write;
 
 pub use api_key::ApiKey;
@@ -42,3 +43,4 @@ pub use error::GatewayError;
 pub use gateway::{Gateway, Services};
 pub use rest::{RestConfig, openapi};
 pub use token::{Claims, TokenError, TokenKeys};
+pub use webhooks::{AddressRange, AddressRangeError, WebhooksConfig};

@@ -19,6 +19,7 @@ mod scope;
 mod shop;
 mod sql;
 mod store;
+mod webhooks;
 
 pub use api_keys::{ApiKeyId, ApiKeyRecord, ApiScope};
 pub use commit::{Changes, Loaded, Needs, SendKey, SentRecord};
@@ -36,3 +37,7 @@ pub use shop::{
     ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, ShownCard, Subject, Wanted,
 };
 pub use store::Store;
+pub use webhooks::{
+    ClaimLimits, ClaimedDelivery, DeliveryOutcome, DeliveryResult, DeliveryRetry, WebhookEventRecord,
+    WebhookRecord, WebhookSecret,
+};

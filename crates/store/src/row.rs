@@ -72,7 +72,8 @@ pub(crate) fn shop_id(row: &QueryResult, table: &'static str) -> Result<ShopId, 
     parsed(row, table, "shop_id")
 }
 
-fn from_json<T: DeserializeOwned>(
+/// What is kept as JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(
     row: &QueryResult,
     table: &'static str,
     column: &str,

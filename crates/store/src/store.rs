@@ -11,6 +11,7 @@ use sea_orm::{
     },
 };
 use sea_orm_migration::{Migration, MigratorTrait, SchemaManager};
+use tokio::sync::Notify;
 
 use crate::{
     StoreConfig, StoreError,
@@ -47,6 +48,7 @@ struct Inner {
     /// On `SQLite` one connection: its commits cannot overlap, and waiting here is fairer than waiting for its lock.
     writing: DatabaseConnection,
     reading: DatabaseConnection,
+    webhook_events_written: Notify,
 }
 
 impl Store {
@@ -55,7 +57,7 @@ impl Store {
         if config.url.starts_with("sqlite:") {
             let writing = Database::connect(sqlite(config, 1, WRITER_CACHE_KIB)).await?;
             let reading = Database::connect(sqlite(config, config.connections, READER_CACHE_KIB)).await?;
-            Ok(Self { inner: Arc::new(Inner { writing, reading }) })
+            Ok(Self::over(writing, reading))
         } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let mut options = usual(config, config.connections);
             options.map_sqlx_postgres_opts(|options| options.application_name("deskwire"));
@@ -65,10 +67,14 @@ impl Store {
                 })
             });
             let both = Database::connect(options).await?;
-            Ok(Self { inner: Arc::new(Inner { writing: both.clone(), reading: both }) })
+            Ok(Self::over(both.clone(), both))
         } else {
             Err(StoreError::Config("must begin with sqlite:// or postgres://".into()))
         }
+    }
+
+    fn over(writing: DatabaseConnection, reading: DatabaseConnection) -> Self {
+        Self { inner: Arc::new(Inner { writing, reading, webhook_events_written: Notify::new() }) }
     }
 
     /// Brings the schema up to date; the names of what was applied now. Of nodes that start at once, one does it and
@@ -127,6 +133,13 @@ impl Store {
         self.inner.reading.close_by_ref().await?;
         self.inner.writing.close_by_ref().await?;
         Ok(())
+    }
+
+    /// Notified when this process has committed events that webhooks are to be told. A wake-up only: what other processes
+    /// commit is found by asking.
+    #[must_use]
+    pub fn webhook_events_written(&self) -> &Notify {
+        &self.inner.webhook_events_written
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

@@ -216,6 +216,7 @@ impl Workbench {
                 if !changes.is_empty() {
                     changes.audit.push(deed.record(now));
                 }
+                changes.webhook_events = self.webhook_events(shop_id, loaded, &changes, now);
                 let owes = !changes.posts.is_empty();
                 (changes, Ok((answer, notices, owes)))
             }

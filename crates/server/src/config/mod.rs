@@ -3,6 +3,7 @@
 
 mod show;
 mod sources;
+mod webhooks;
 
 use std::{
     net::SocketAddr,
@@ -78,6 +79,7 @@ pub(crate) struct Settings {
     chat: ChatSettings,
     workbench: WorkbenchSettings,
     links: LinkSettings,
+    webhooks: webhooks::WebhookSettings,
     pub(crate) log: Log,
 }
 
@@ -316,6 +318,7 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     if let Err(LinkError { name, problem }) = Links::new(&settings.links.templates()) {
         bad(&format!("links.{name}"), &problem);
     }
+    settings.webhooks.check(&mut bad);
     if let Err(error) = crate::telemetry::parse_level(&settings.log.level) {
         bad("log.level", &error);
     }
@@ -440,6 +443,7 @@ impl Settings {
             drain_batch: count(gateway.drain_batch),
             drain_pause: millis(gateway.drain_pause_ms),
             drain_deadline: seconds(gateway.drain_deadline_seconds),
+            webhooks: self.webhooks.config(),
         }
     }
 

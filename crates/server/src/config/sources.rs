@@ -139,9 +139,11 @@ fn find<'a>(dict: &'a Dict, key: &str) -> Option<&'a Value> {
 fn read_as(default: Option<&Value>, text: &str) -> Value {
     match default {
         Some(Value::String(..)) => Value::from(text),
-        Some(Value::Array(..)) => {
+        Some(Value::Array(_, defaults)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Value::from(items.collect::<Vec<_>>())
+            // An empty list is one of texts.
+            let item = |item| defaults.first().map_or(Value::from(item), |like| read_as(Some(like), item));
+            Value::from(items.map(item).collect::<Vec<Value>>())
         }
         // Parsing cannot fail: what is nothing else is text.
         _ => text.trim().parse().unwrap_or_else(|_| Value::from(text)),

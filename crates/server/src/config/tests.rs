@@ -74,6 +74,18 @@ fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
 }
 
 #[test]
+fn a_variable_holds_a_list_of_what_the_key_holds() {
+    let (_dir, path) = file("");
+    let environment = env(&[
+        ("DESKWIRE_WEBHOOKS__RETRY_AFTER_SECONDS", "1, 20"),
+        ("DESKWIRE_WEBHOOKS__ALLOWED_PRIVATE", "127.0.0.1,fd00::/8"),
+    ]);
+    let webhooks = load(Some(&path), environment, &[]).unwrap().settings.gateway().webhooks;
+    assert_eq!(webhooks.retries, [Duration::from_secs(1), Duration::from_secs(20)]);
+    assert_eq!(webhooks.allowed_private.len(), 2);
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_name_and_source() {
     let message = refusal("[gateway]\npong = 1\n", &[("DESKWIRE_GATEWAY__PING", "1"), ("DESKWIRE_NO", "")]);
     assert!(message.contains("`gateway.pong` (from the file "), "{message}");
@@ -109,6 +121,10 @@ fn a_bad_value_is_refused_with_its_key_and_source() {
         ("DESKWIRE_LOG__FORMAT", "xml", "log.format"),
         ("DESKWIRE_LOG__LEVEL", "loud,a=b=c", "log.level"),
         ("DESKWIRE_CHAT__WRITERS", "65", "chat.writers"),
+        ("DESKWIRE_WEBHOOKS__ALLOWED_PRIVATE", "10.0.0.0/8,localhost", "webhooks.allowed_private"),
+        ("DESKWIRE_WEBHOOKS__LEASE_SECONDS", "15", "webhooks.lease_seconds"),
+        ("DESKWIRE_WEBHOOKS__RETENTION_SECONDS", "3600", "webhooks.retention_seconds"),
+        ("DESKWIRE_WEBHOOKS__RETRY_AFTER_SECONDS", "99999999999", "webhooks.retry_after_seconds"),
     ] {
         let message = refusal("", &[(name, value)]);
         assert!(message.starts_with(&format!("`{key}` (from the ")), "{name}={value}: {message}");

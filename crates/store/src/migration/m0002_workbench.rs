@@ -206,16 +206,23 @@ const TABLES: &[&str] = &[
     )",
     "CREATE INDEX api_key_shop ON api_key (shop_id, create_time)",
 
+    // The secret must be readable, not a hash: every event is signed with it.
     "CREATE TABLE webhook (
         webhook_id text PRIMARY KEY NOT NULL,
         shop_id text NOT NULL,
         url text NOT NULL,
         events text NOT NULL,
+        status text NOT NULL CHECK (status IN ('ENABLED', 'DISABLED', 'GONE', 'FAILING', 'DELETED')),
         secret text NOT NULL,
-        enabled boolean NOT NULL,
-        create_time bigint NOT NULL
+        older_secret text,
+        older_secret_until bigint,
+        failing_since bigint,
+        create_time bigint NOT NULL,
+        update_time bigint NOT NULL
     )",
-    "CREATE INDEX webhook_shop ON webhook (shop_id, create_time)",
+    "CREATE INDEX webhook_shop ON webhook (shop_id, create_time, webhook_id) WHERE status <> 'DELETED'",
+    "CREATE INDEX webhook_enabled ON webhook (shop_id, webhook_id) WHERE status = 'ENABLED'",
+    "CREATE INDEX webhook_deleted ON webhook (webhook_id) WHERE status = 'DELETED'",
     "CREATE TABLE webhook_event (
         event_no {number},
         event_id text NOT NULL UNIQUE,
@@ -224,19 +231,31 @@ const TABLES: &[&str] = &[
         body text NOT NULL,
         create_time bigint NOT NULL
     )",
+    "CREATE INDEX webhook_event_time ON webhook_event (create_time)",
+    // `next_attempt_time` is when it may be taken: at its next try, or when the one who took it must be dead. `claim`
+    // counts the times it was taken, so that a late result is known as one.
     "CREATE TABLE webhook_delivery (
         delivery_no {number},
-        webhook_id text NOT NULL REFERENCES webhook ON DELETE CASCADE,
-        event_id text NOT NULL REFERENCES webhook_event (event_id),
-        status text NOT NULL CHECK (status IN ('PENDING', 'DELIVERED', 'FAILED')),
+        webhook_id text NOT NULL REFERENCES webhook,
+        event_no bigint NOT NULL REFERENCES webhook_event ON DELETE CASCADE,
+        status text NOT NULL CHECK (status IN ('PENDING', 'SENDING', 'DELIVERED', 'FAILED')),
         attempts bigint NOT NULL,
-        next_attempt_time bigint,
-        last_attempt_time bigint,
-        response_status bigint,
-        last_error text,
-        UNIQUE (webhook_id, event_id)
+        claim bigint NOT NULL,
+        next_attempt_time bigint CHECK ((next_attempt_time IS NULL) = (status IN ('DELIVERED', 'FAILED'))),
+        UNIQUE (event_no, webhook_id)
     )",
-    "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_attempt_time) WHERE next_attempt_time IS NOT NULL",
+    "CREATE INDEX webhook_delivery_webhook ON webhook_delivery (webhook_id, delivery_no)",
+    "CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, next_attempt_time)
+        WHERE next_attempt_time IS NOT NULL",
+    "CREATE TABLE webhook_attempt (
+        delivery_no bigint NOT NULL REFERENCES webhook_delivery (delivery_no) ON DELETE CASCADE,
+        number bigint NOT NULL,
+        time bigint NOT NULL,
+        duration_ms bigint NOT NULL,
+        response_status bigint,
+        error text,
+        PRIMARY KEY (delivery_no, number)
+    ){clustered}",
 
     // How far each file has come that was imported, and what of it was refused.
     "CREATE TABLE import_file (
@@ -319,6 +338,7 @@ impl MigrationTrait for Migration {
             "product_search",
             "import_refusal",
             "import_file",
+            "webhook_attempt",
             "webhook_delivery",
             "webhook_event",
             "webhook",

@@ -8,9 +8,10 @@ use deskwire_protocol::{
     coupon::DisplayType,
     ids::{
         ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, PackageId, ProductId, ReturnId,
-        SkuId,
+        SkuId, WebhookId,
     },
     product::Product,
+    webhook::Subscription,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
@@ -27,7 +28,7 @@ use super::{
     search::fold,
 };
 use crate::{
-    PersonRecord, Side, Store, StoreError, row,
+    PersonRecord, Side, Store, StoreError, WebhookEventRecord, row,
     sql::{Params, ROWS},
 };
 
@@ -83,6 +84,8 @@ pub struct Shelf {
     pub claims: Vec<ClaimRecord>,
     /// Buyers and agents.
     pub people: HashMap<(Side, UserId), PersonRecord>,
+    /// The shop's webhooks that are told anything, and what.
+    pub webhooks: Vec<(WebhookId, Subscription)>,
 }
 
 /// What is to be written: whole new states.
@@ -110,6 +113,8 @@ pub struct ShopChanges {
     pub posts: Vec<PostRecord>,
     /// When the cards of a thing change by time alone.
     pub refresh_at: Vec<(Subject, Timestamp)>,
+    /// What webhooks are told; kept for those only who want to be told it ([`Shelf::webhooks`]).
+    pub webhook_events: Vec<WebhookEventRecord>,
 }
 
 impl ShopChanges {
@@ -128,6 +133,7 @@ impl ShopChanges {
             audit,
             posts,
             refresh_at,
+            webhook_events,
         } = self;
         orders.is_empty()
             && packages.is_empty()
@@ -140,6 +146,7 @@ impl ShopChanges {
             && audit.is_empty()
             && posts.is_empty()
             && refresh_at.is_empty()
+            && webhook_events.is_empty()
     }
 
     /// The things whose cards may look different now.
@@ -180,7 +187,18 @@ impl Store {
         let loaded = hand.load(wanted).await?;
         let (changes, answer) = decide(&loaded);
         hand.write(&loaded, &changes, now).await.map_err(StoreError::or_collision)?;
+        let told = self.write_webhook_events(
+            &hand.transaction,
+            shop_id,
+            &loaded.webhooks,
+            &changes.webhook_events,
+            now,
+        );
+        let told = told.await?;
         hand.transaction.commit().await?;
+        if told {
+            self.webhook_events_written().notify_one();
+        }
         Ok(answer)
     }
 }
@@ -335,6 +353,7 @@ impl Hand<'_> {
         }
         self.load_coupons(wanted, lock, &mut loaded).await?;
         self.load_people(wanted, &mut loaded).await?;
+        loaded.webhooks = self.store.enabled_webhooks(&self.transaction, self.shop_id).await?;
         Ok(loaded)
     }
 
@@ -456,9 +475,7 @@ impl Hand<'_> {
         if let Some(import) = &changes.import {
             self.write_import(import, now).await?;
         }
-        for audit in changes.audit.chunks(ROWS) {
-            self.write_audit(audit).await?;
-        }
+        self.store.write_audit(&self.transaction, self.shop_id, &changes.audit).await?;
         for posts in changes.posts.chunks(ROWS) {
             self.write_posts(posts, now).await?;
         }
@@ -838,30 +855,6 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn write_audit(&self, audit: &[AuditRecord]) -> Result<(), StoreError> {
-        let mut rows = Vec::with_capacity(audit.len());
-        for record in audit {
-            rows.push(vec![
-                self.shop(),
-                record.time.millis().into(),
-                row::wire_word(&record.actor_kind)?.into(),
-                record.actor_id.as_str().into(),
-                record.action.into(),
-                record.thing_kind.into(),
-                record.thing_id.as_str().into(),
-                record.result.into(),
-                record.detail.clone().into(),
-            ]);
-        }
-        let mut params = self.store.params();
-        let rows = params.rows(rows.into_iter());
-        let sql = format!(
-            "INSERT INTO audit (shop_id, time, actor_kind, actor_id, action, thing_kind, thing_id, result, detail)
-             VALUES {rows}"
-        );
-        self.execute(sql, params).await?;
-        Ok(())
-    }
 
     async fn write_posts(&self, posts: &[PostRecord], now: Timestamp) -> Result<(), StoreError> {
         let mut rows = Vec::with_capacity(posts.len());

@@ -1,5 +1,6 @@
 //! The shop's things: orders with their parcels and returns, products, coupons, and the cards that show them.
 
+mod audit;
 mod cards;
 mod change;
 mod coupons;

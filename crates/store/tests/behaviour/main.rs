@@ -14,4 +14,5 @@ mod plans;
 mod races;
 mod shop;
 mod survival;
+mod webhooks;
 mod world;

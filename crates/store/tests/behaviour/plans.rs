@@ -1,7 +1,13 @@
 //! No query reads a whole table to answer for one conversation or one shop.
 
-use deskwire_protocol::{ShopId, Timestamp, conversation::ConversationStatus};
-use deskwire_store::{ConversationQuery, HistoryRange, Needs, Side, Store};
+use deskwire_protocol::{
+    ShopId, Timestamp, conversation::ConversationStatus, ids::WebhookId, order::EditorKind,
+    webhook::WebhookEventType,
+};
+use deskwire_store::{
+    AuditRecord, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult, HistoryRange, Needs,
+    ShopChanges, Side, Store, Wanted, WebhookEventRecord, WebhookRecord,
+};
 
 use crate::world::{Backend, NOW, Send, World, agent, buyer, id, in_time, join, recall, send, seq};
 
@@ -17,7 +23,16 @@ const FILL: &str = "
         client_message_id, content, visibility, recalled, create_time)
         SELECT conversation_id, 1, 0, 'BUYER', buyer_id, 'x', 'hello', '{\"type\":\"TEXT\",\"text\":\"x\"}', 'ALL',
         false, 0 FROM conversation;
-    INSERT INTO revocation SELECT shop_id, 'BUYER', user_id, update_time FROM buyer;";
+    INSERT INTO revocation SELECT shop_id, 'BUYER', user_id, update_time FROM buyer;
+    INSERT INTO webhook (webhook_id, shop_id, url, events, status, secret, create_time, update_time)
+        SELECT shop_id || n, shop_id, 'https://a.example', '[\"*\"]', CASE WHEN n < 5 THEN 'ENABLED' ELSE 'GONE' END,
+        's', n, 0 FROM shop, generate_series(1, 1000) AS n;
+    INSERT INTO webhook_event (event_id, shop_id, event_type, body, create_time)
+        SELECT 'event ' || n, 'shop', 'ping', '{}', n FROM generate_series(1, 3000) AS n;
+    INSERT INTO webhook_delivery (webhook_id, event_no, status, attempts, claim, next_attempt_time)
+        SELECT webhook_id, event_no, CASE WHEN event_no % 100 = 0 THEN 'PENDING' ELSE 'DELIVERED' END, 1, 1,
+        CASE WHEN event_no % 100 = 0 THEN event_no END FROM webhook_event, webhook WHERE webhook.create_time <= 3;
+    INSERT INTO webhook_attempt SELECT delivery_no, 1, 0, 1, 200, NULL FROM webhook_delivery;";
 
 #[tokio::test]
 async fn no_query_of_postgres_scans_a_table_that_grows() {
@@ -34,13 +49,15 @@ async fn no_query_of_postgres_scans_a_table_that_grows() {
         counts.run("SELECT pg_stat_reset()").await;
         let store = world.open().await;
         ask_everything(&store).await;
+        ask_all_of_webhooks(&store).await;
         store.close().await.unwrap();
         counts.alone().await;
         let scanned: String = counts
             .one(
                 "SELECT coalesce(string_agg(relname || ': ' || seq_tup_read || ' rows', ', ' ORDER BY relname), '')
                  FROM pg_stat_user_tables WHERE seq_tup_read > 0
-                     AND relname IN ('buyer', 'conversation', 'message', 'message_revision', 'revocation')",
+                     AND relname IN ('buyer', 'conversation', 'message', 'message_revision', 'revocation', 'webhook',
+                         'webhook_event', 'webhook_delivery', 'webhook_attempt')",
             )
             .await;
         let asked = "SELECT sum(idx_scan)::bigint FROM pg_stat_user_tables WHERE relname = 'message'";
@@ -95,4 +112,52 @@ async fn ask_everything(store: &Store) {
         }
         store.events(ana, side, seq(200), 21).await.unwrap();
     }
+}
+
+async fn ask_all_of_webhooks(store: &Store) {
+    let shop = ShopId::new("shop").unwrap();
+    let id = WebhookId::new("shop3").unwrap();
+    let audit = || AuditRecord {
+        time: NOW,
+        actor_kind: EditorKind::Api,
+        actor_id: "key".into(),
+        action: "webhooks.update",
+        thing_kind: "WEBHOOK",
+        thing_id: "shop3".into(),
+        result: "ok",
+        detail: None,
+    };
+    let ping = || WebhookEventRecord { kind: WebhookEventType::Ping, body: "{}".into() };
+    let changes = ShopChanges { webhook_events: vec![ping()], ..ShopChanges::default() };
+    store.change(&shop, &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
+    let webhook = store.webhook(&shop, &id).await.unwrap().unwrap();
+    store.webhooks(&shop, Some(&(Timestamp::from_millis(3), id.clone())), 21).await.unwrap();
+    store.change_webhook(&shop, &id, audit(), |_| ()).await.unwrap();
+    let another = WebhookRecord { webhook_id: WebhookId::new("another").unwrap(), ..webhook };
+    store.create_webhook(&another, 100_000, audit()).await.unwrap();
+    let told = store.tell_webhook(&shop, &id, &ping(), NOW).await.unwrap().unwrap();
+    let limits = ClaimLimits { places: 20, per_webhook: 8, ..ClaimLimits::default() };
+    let claimed = store.claim_webhook_deliveries(&limits, NOW, NOW).await.unwrap();
+    let results: Vec<_> = claimed
+        .iter()
+        .map(|claimed| DeliveryResult {
+            delivery_id: claimed.delivery_id,
+            claim: claimed.claim,
+            webhook_id: claimed.webhook.webhook_id.clone(),
+            number: 2,
+            time: NOW,
+            duration: std::time::Duration::ZERO,
+            response_status: None,
+            error: None,
+            outcome: DeliveryOutcome::Retry(NOW),
+        })
+        .collect();
+    assert_eq!(results.len(), 20);
+    store.finish_webhook_deliveries(&results, NOW, NOW).await.unwrap();
+    store.release_webhook_deliveries(&[(told.delivery_id, 1)], NOW).await.unwrap();
+    store.webhook_deliveries(&shop, &id, Some(told.delivery_id), 21).await.unwrap();
+    store.retry_webhook_delivery(&shop, told.delivery_id, NOW).await.unwrap();
+    store.delete_webhook(&shop, &another.webhook_id, audit()).await.unwrap();
+    store.prune_webhooks(Timestamp::from_millis(1_000)).await.unwrap();
+    store.prune_webhooks(NOW).await.unwrap();
 }
