@@ -195,7 +195,11 @@ mod holds {
         let note = json!({ "order_id": "o-1", "text": "gift wrap", "version": 0 });
         agent.call("workbench.orders.note.set", note).await;
         let noted = receiver.next().await.json();
-        assert_eq!((&noted["type"], &noted["sequence"]), (&json!("order.note.updated"), &json!(2)), "{noted}");
+        assert_eq!(
+            (&noted["type"], &noted["sequence"]),
+            (&json!("order.note.updated"), &json!(2)),
+            "{noted}"
+        );
         assert_eq!(noted["data"]["seller_note"]["text"], "gift wrap");
         assert_eq!(noted["data"]["order_id"], "o-1");
 
@@ -211,7 +215,9 @@ mod holds {
         assert!(receiver.already().is_none());
     }
 
-    pub(super) async fn what_a_killed_server_had_not_delivered_is_delivered_after_its_restart(backend: Backend) {
+    pub(super) async fn what_a_killed_server_had_not_delivered_is_delivered_after_its_restart(
+        backend: Backend,
+    ) {
         let mut shop = Shop::on(backend, SETTINGS).await;
         // An address at which nobody listens yet.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -229,7 +235,9 @@ mod holds {
         shop.log(&webhook_id, all_are("DELIVERED")).await;
     }
 
-    pub(super) async fn what_a_killed_server_was_delivering_is_delivered_again_under_the_same_id(backend: Backend) {
+    pub(super) async fn what_a_killed_server_was_delivering_is_delivered_again_under_the_same_id(
+        backend: Backend,
+    ) {
         let mut shop = Shop::on(backend, SETTINGS).await;
         let mut receiver = Receiver::start().await;
         receiver.answer_next([Reply::Silence]);
@@ -261,7 +269,8 @@ async fn only_what_is_wanted_is_told() {
     let mut told: Vec<Value> = told.iter().map(Received::json).collect();
     // They may come in any order, and say themselves in which they belong.
     told.sort_by_key(|body| body["sequence"].as_i64());
-    let told: Vec<_> = told.iter().map(|body| (body["type"].as_str().unwrap(), body["sequence"].as_i64())).collect();
+    let told: Vec<_> =
+        told.iter().map(|body| (body["type"].as_str().unwrap(), body["sequence"].as_i64())).collect();
     assert_eq!(told, [("order.placed", Some(1)), ("order.updated", Some(2))]);
     shop.ping(&coupons_id).await;
     assert_eq!(coupons.next().await.json()["type"], "ping");
@@ -348,13 +357,15 @@ async fn a_receiver_that_is_gone_is_told_nothing_more() {
 
 #[tokio::test]
 async fn a_receiver_that_fails_for_too_long_is_switched_off() {
-    let settings = SETTINGS.replace("[rest]", "disable_after_seconds = 1\n[rest]").replace("[1, 1, 1]", "[1, 1, 1, 1]");
+    let settings =
+        SETTINGS.replace("[rest]", "disable_after_seconds = 1\n[rest]").replace("[1, 1, 1]", "[1, 1, 1, 1]");
     let shop = Shop::open(&settings).await;
     let receiver = Receiver::start().await;
     receiver.answer_always(Reply::Status(500));
     let (webhook_id, _) = shop.webhook(&receiver.url("/"), json!(["*"])).await;
     shop.ping(&webhook_id).await;
-    within("the webhook is switched off", async { while shop.status(&webhook_id).await != "FAILING" {} }).await;
+    within("the webhook is switched off", async { while shop.status(&webhook_id).await != "FAILING" {} })
+        .await;
     let webhook = shop.done("GET", &format!("/webhooks/{webhook_id}"), Value::Null).await;
     assert!(webhook["webhook"]["failing_since"].is_i64(), "{webhook}");
 }
@@ -362,7 +373,12 @@ async fn a_receiver_that_fails_for_too_long_is_switched_off() {
 #[tokio::test]
 async fn a_slow_receiver_holds_up_no_other() {
     let few = "concurrency = 4\nconcurrency_per_webhook = 2\n[rest]";
-    let shop = Shop::open(&SETTINGS.replace("[rest]", few).replace("attempt_timeout_seconds = 1", "attempt_timeout_seconds = 2")).await;
+    let shop = Shop::open(
+        &SETTINGS
+            .replace("[rest]", few)
+            .replace("attempt_timeout_seconds = 1", "attempt_timeout_seconds = 2"),
+    )
+    .await;
     let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
     slow.answer_always(Reply::Silence);
     let (slow_id, _) = shop.webhook(&slow.url("/"), json!(["order.placed"])).await;
@@ -391,7 +407,10 @@ async fn a_redirect_is_not_followed() {
         receiver.next().await;
     }
     let log = shop.log(&webhook_id, |log| log.len() == 5 && all_are("FAILED")(log)).await;
-    assert!(log.iter().all(|delivery| errors(delivery)[0].ends_with("redirects are not followed")), "{log:?}");
+    assert!(
+        log.iter().all(|delivery| errors(delivery)[0].ends_with("redirects are not followed")),
+        "{log:?}"
+    );
     assert!(elsewhere.already().is_none());
 }
 
@@ -411,10 +430,13 @@ async fn an_endless_answer_holds_nothing_up() {
 
 #[tokio::test]
 async fn nothing_private_is_reached_unless_configured() {
-    let shop = Shop::open(&SETTINGS.replace("allowed_private = ['127.0.0.1']", "").replace("[1, 1, 1]", "[]")).await;
+    let shop =
+        Shop::open(&SETTINGS.replace("allowed_private = ['127.0.0.1']", "").replace("[1, 1, 1]", "[]")).await;
     let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = inside.local_addr().unwrap().port();
-    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1"] {
+    for host in
+        ["127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1"]
+    {
         let webhook = json!({ "url": format!("http://{host}:{port}/"), "events": ["*"] });
         let (status, refused) = shop.ask("POST", "/webhooks", webhook).await;
         assert_eq!((status, &refused["error"]["data"]["field"]), (400, &json!("url")), "{host}: {refused}");
@@ -434,7 +456,13 @@ async fn nothing_private_is_reached_unless_configured() {
 #[tokio::test]
 async fn plain_http_and_credentials_are_refused() {
     let shop = Shop::open(&SETTINGS.replace("allow_http = true", "")).await;
-    for url in ["http://shop.example/", "ftp://shop.example/", "https://u:p@shop.example/", "https://shop.example/#x", "shop"] {
+    for url in [
+        "http://shop.example/",
+        "ftp://shop.example/",
+        "https://u:p@shop.example/",
+        "https://shop.example/#x",
+        "shop",
+    ] {
         let (status, refused) = shop.ask("POST", "/webhooks", json!({ "url": url, "events": ["*"] })).await;
         assert_eq!((status, &refused["error"]["data"]["field"]), (400, &json!("url")), "{url}: {refused}");
     }
@@ -552,7 +580,9 @@ async fn webhooks_are_managed_by_their_own_shop_only() {
 
     let (status, _) = shop.ask("DELETE", &path, Value::Null).await;
     assert_eq!(status, 204);
-    for (method, path) in [("GET", path.clone()), ("DELETE", path.clone()), ("GET", format!("{path}/deliveries"))] {
+    for (method, path) in
+        [("GET", path.clone()), ("DELETE", path.clone()), ("GET", format!("{path}/deliveries"))]
+    {
         assert_eq!(shop.ask(method, &path, Value::Null).await.0, 404);
     }
     let listed = shop.done("GET", "/webhooks", Value::Null).await;
@@ -561,7 +591,12 @@ async fn webhooks_are_managed_by_their_own_shop_only() {
 
 #[tokio::test]
 async fn a_server_told_to_end_gives_back_what_it_was_delivering() {
-    let mut shop = Shop::open(&SETTINGS.replace("lease_seconds = 3", "lease_seconds = 3600").replace("attempt_timeout_seconds = 1", "attempt_timeout_seconds = 60")).await;
+    let mut shop = Shop::open(
+        &SETTINGS
+            .replace("lease_seconds = 3", "lease_seconds = 3600")
+            .replace("attempt_timeout_seconds = 1", "attempt_timeout_seconds = 60"),
+    )
+    .await;
     let mut receiver = Receiver::start().await;
     receiver.answer_next([Reply::Silence]);
     let (webhook_id, _) = shop.webhook(&receiver.url("/"), json!(["*"])).await;

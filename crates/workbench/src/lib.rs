@@ -36,9 +36,6 @@ pub use error::WorkbenchError;
 pub use intake::{Documents, ImportRow, ImportStep, Intake, Outcomes, PersonPut, Written};
 pub use locale::{LocaleError, Zone, ZoneError};
 pub use sending::Prepared;
-<<<<<<< HEAD
 pub use shop_system::{Listed, PageOf, ShopCoupons, ShopOrders, ShopProducts};
-=======
 pub use webhooks::ping as webhook_ping;
->>>>>>> afbb08e (Webhooks are delivered: signed, over a connection to the very address that was checked, retried with backoff, one slow receiver never holding up others)
 pub use workbench::{Caller, Workbench};

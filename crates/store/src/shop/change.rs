@@ -855,7 +855,6 @@ impl Hand<'_> {
         Ok(())
     }
 
-
     async fn write_posts(&self, posts: &[PostRecord], now: Timestamp) -> Result<(), StoreError> {
         let mut rows = Vec::with_capacity(posts.len());
         for post in posts {
