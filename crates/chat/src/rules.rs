@@ -642,7 +642,8 @@ impl Batch {
                 self.loaded.unread.get(&(record.conversation_id, side, seq)).copied().unwrap_or_default();
             // This batch's own messages and recalls are not in what was counted.
             let created = self.created.iter().filter(|message| counts(message)).count();
-            let recalled = self.revised.iter().filter(|event| counts(&event.message)).count();
+            let recalled =
+                self.revised.iter().filter(|event| event.message.recalled && counts(&event.message)).count();
             *unread = stored
                 .saturating_add(u32::try_from(created).unwrap_or(u32::MAX))
                 .saturating_sub(u32::try_from(recalled).unwrap_or(u32::MAX));
