@@ -1,6 +1,7 @@
 //! The frames that wait for one socket: bounded, and closed with a named reason when the bound is reached.
 //!
-//! Replies and events in sequence are never dropped: a reader too slow for them loses its socket. Summaries are
+//! Events in sequence are never dropped: a reader too slow for them loses its socket. Replies have a bound of their
+//! own, that of the requests in flight: who asks for much at once is no slow reader. Summaries are
 //! safe to lose, so the newest of a conversation replaces the one that still waits, and when too many
 //! conversations wait the client is told to call `conversation.sync` instead.
 
@@ -32,7 +33,10 @@ pub struct Outbox {
 
 #[derive(Default)]
 struct State {
+    /// Events and replies, as they came.
     frames: Vec<Bytes>,
+    /// Of them, the events, and their bytes.
+    events: usize,
     bytes: usize,
     summaries: Option<Box<IndexMap<ConversationId, Bytes>>>,
     closing: Option<CloseCode>,
@@ -53,28 +57,45 @@ impl Outbox {
         self.codec
     }
 
-    /// Adds a reply or an event. Over the bound the socket is closed as a slow consumer and what waits is let go:
-    /// the client reconnects and resumes from its last `seq`.
+    /// How much may wait.
+    #[must_use]
+    pub fn limits(&self) -> OutboxLimits {
+        self.limits
+    }
+
+    /// Adds an event. Over the bound the socket is closed as a slow consumer and what waits is let go: the client
+    /// reconnects and resumes from its last `seq`.
     pub fn push(&self, frame: Bytes) {
         let mut state = self.lock();
         if state.closing.is_some() {
             return;
         }
-        if state.frames.len() >= self.limits.events || state.bytes + frame.len() > self.limits.bytes {
-            // A reply larger than the whole bound must still be able to go out alone.
-            if !state.frames.is_empty() {
-                state.frames = Vec::new();
-                state.summaries = None;
-                state.bytes = 0;
-                state.closing = Some(CloseCode::SlowConsumer);
-                metrics::counter!("deskwire_slow_consumers_total").increment(1);
-                wake(state);
-                return;
-            }
+        let over = state.events >= self.limits.events || state.bytes + frame.len() > self.limits.bytes;
+        // An event larger than the whole bound must still be able to go out alone.
+        if over && state.events > 0 {
+            *state = State {
+                closing: Some(CloseCode::SlowConsumer),
+                waker: state.waker.take(),
+                ..State::default()
+            };
+            metrics::counter!("deskwire_slow_consumers_total").increment(1);
+            wake(state);
+            return;
         }
+        state.events += 1;
         state.bytes += frame.len();
         state.frames.push(frame);
         wake(state);
+    }
+
+    /// Adds a reply. The caller bounds them: by the requests in flight, and by asking for no more while the socket
+    /// is being written to.
+    pub fn reply(&self, frame: Bytes) {
+        let mut state = self.lock();
+        if state.closing.is_none() {
+            state.frames.push(frame);
+            wake(state);
+        }
     }
 
     /// Adds a summary, in place of the one of the same conversation that still waits.
@@ -102,7 +123,7 @@ impl Outbox {
     pub(crate) fn push_lossy(&self, frame: Bytes) {
         let room = {
             let state = self.lock();
-            state.frames.len() < self.limits.events / 2 && state.bytes < self.limits.bytes / 2
+            state.events < self.limits.events / 2 && state.bytes < self.limits.bytes / 2
         };
         if room {
             self.push(frame);
@@ -140,6 +161,7 @@ impl Outbox {
         } else {
             into.append(&mut state.frames);
         }
+        state.events = 0;
         state.bytes = 0;
         if let Some(summaries) = state.summaries.take() {
             into.extend(summaries.into_values());
@@ -190,6 +212,16 @@ mod tests {
         let outbox = outbox(4, 2);
         outbox.push(Bytes::from_static(b"abcdef"));
         assert_eq!(taken(&outbox), (vec![Bytes::from_static(b"abcdef")], None));
+    }
+
+    #[test]
+    fn replies_neither_count_as_events_nor_close_and_keep_their_place_among_them() {
+        let outbox = outbox(2, 5);
+        let frames = ["a", "a reply larger than the bound", "b", "another one"].map(Bytes::from);
+        for (frame, is_reply) in frames.iter().zip([false, true, false, true]) {
+            if is_reply { outbox.reply(frame.clone()) } else { outbox.push(frame.clone()) }
+        }
+        assert_eq!(taken(&outbox), (frames.to_vec(), None));
     }
 
     #[test]

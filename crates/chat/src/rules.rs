@@ -642,7 +642,8 @@ impl Batch {
                 self.loaded.unread.get(&(record.conversation_id, side, seq)).copied().unwrap_or_default();
             // This batch's own messages and recalls are not in what was counted.
             let created = self.created.iter().filter(|message| counts(message)).count();
-            let recalled = self.revised.iter().filter(|event| counts(&event.message)).count();
+            let recalled =
+                self.revised.iter().filter(|event| event.message.recalled && counts(&event.message)).count();
             *unread = stored
                 .saturating_add(u32::try_from(created).unwrap_or(u32::MAX))
                 .saturating_sub(u32::try_from(recalled).unwrap_or(u32::MAX));
@@ -714,4 +715,78 @@ fn conflict(record: &ConversationRecord, side: Side) -> ChatError {
         status: record.status,
         latest_message: None,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_revised_in_the_batch_of_a_read_stays_unread_unless_it_was_recalled() {
+        for (recalled, unread) in [(false, 2), (true, 1)] {
+            let id = ConversationId::new(7).unwrap();
+            let seq = |seq| Seq::new(seq).unwrap();
+            let person =
+                |id: &str| Person { user_id: UserId::new(id).unwrap(), name: id.into(), avatar: None };
+            let scope = Scope {
+                shop_id: ShopId::new("shop").unwrap(),
+                role: Role::Buyer,
+                user_id: UserId::new("ana").unwrap(),
+            };
+            let record = ConversationRecord {
+                conversation_id: id,
+                shop_id: scope.shop_id.clone(),
+                buyer: person("ana"),
+                status: ConversationStatus::Open,
+                assignee: None,
+                tags: vec![],
+                last_seq: seq(4),
+                buyer_last_seq: seq(4),
+                buyer_read_seq: Seq::ZERO,
+                shop_read_seq: Seq::ZERO,
+                buyer_unread: 3,
+                shop_unread: 0,
+                latest_message_seq: seq(3),
+                buyer_latest_message_seq: seq(3),
+                create_time: Timestamp::from_millis(1),
+                update_time: Timestamp::from_millis(1),
+            };
+            let message = MessageRecord {
+                conversation_id: id,
+                seq: seq(2),
+                buyer_prev_seq: seq(1),
+                sender: Sender {
+                    role: ParticipantRole::CustomerService,
+                    user_id: Some(UserId::new("grace").unwrap()),
+                    name: "Grace".into(),
+                },
+                client_message_id: None,
+                content: Content::recalled(),
+                visibility: Visibility::All,
+                revision: 1,
+                recalled,
+                create_time: Timestamp::from_millis(1),
+            };
+            // The store still counts two unread messages after the first.
+            let loaded = Loaded {
+                conversations: HashMap::from([(id, record)]),
+                unread: HashMap::from([((id, Side::Buyer, seq(1)), 2)]),
+                ..Loaded::default()
+            };
+            let mut batch = Batch {
+                loaded,
+                now: Timestamp::from_millis(2),
+                recall_window: Duration::ZERO,
+                created: vec![],
+                revised: vec![EventRecord { seq: seq(4), buyer_prev_seq: seq(3), message }],
+                cards: vec![],
+                effects: vec![],
+                touched: HashMap::new(),
+            };
+            let action = Action::Read { seq: seq(1) };
+            let command = Command { scope, name: "Ana".into(), conversation_id: id, action };
+            let Ok(Outcome::Read(read)) = batch.apply(&command) else { panic!("read") };
+            assert_eq!(read.unread_count, unread, "recalled: {recalled}");
+        }
+    }
 }

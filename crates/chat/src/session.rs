@@ -12,7 +12,7 @@ use std::{
 };
 
 use deskwire_protocol::{
-    Codec, Content, ConversationId, ParticipantRole, Role, Sender, ShopId, Timestamp, Visibility,
+    Codec, Content, ConversationId, ParticipantRole, Role, Sender, ShopId, Timestamp, UserId, Visibility,
     conversation::{
         AssignParams, AttachParams, AttachResult, Conversation, ConversationParams, ConversationResult,
         Empty, Entry, HistoryParams, HistoryResult, ListParams, ListResult, NoteParams, OpenParams,
@@ -31,7 +31,7 @@ use crate::{
     ChatError, Inner, Outbox, OutboxLimits,
     bus::{Notice, Presence, Topic, Typing},
     event::to_wire,
-    hub::{Hold, Place, Slot},
+    hub::{Hold, Place, Slot, Ticket},
     rules::{Action, Command, Outcome},
     view,
 };
@@ -48,10 +48,26 @@ pub(crate) struct Listener {
     pub(crate) number: u64,
     pub(crate) scope: Scope,
     pub(crate) outbox: Arc<Outbox>,
-    attached: Mutex<HashMap<ConversationId, Arc<Slot>>>,
+    attached: Mutex<HashMap<ConversationId, Attachment>>,
+}
+
+/// Where a session gets the events of a conversation.
+#[derive(Clone)]
+struct Attachment {
+    slot: Arc<Slot>,
+    ticket: Ticket,
 }
 
 impl Listener {
+    pub(crate) fn new(number: u64, scope: Scope, outbox: Outbox) -> Self {
+        Self { number, scope, outbox: Arc::new(outbox), attached: Mutex::default() }
+    }
+
+    /// Whether it is a session of this user. (A topic is of one side, so the id says it.)
+    pub(crate) fn is_of(&self, user_id: &UserId) -> bool {
+        self.scope.user_id == *user_id
+    }
+
     pub(crate) fn is_attached(&self, conversation_id: ConversationId) -> bool {
         self.attached().contains_key(&conversation_id)
     }
@@ -64,7 +80,7 @@ impl Listener {
     }
 
     /// A poisoned lock means a panic while moving plain values; they are still whole.
-    fn attached(&self) -> MutexGuard<'_, HashMap<ConversationId, Arc<Slot>>> {
+    fn attached(&self) -> MutexGuard<'_, HashMap<ConversationId, Attachment>> {
         self.attached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,13 +111,9 @@ impl Session {
             Role::Buyer => Topic::Buyer(shop_id.clone(), user.user_id.clone()),
             Role::Agent | Role::Admin => Topic::Shop(shop_id.clone()),
         };
-        let listener = Arc::new(Listener {
-            number,
-            scope: Scope { shop_id, role: user.role, user_id: user.user_id },
-            outbox: Arc::new(Outbox::new(codec, limits)),
-            attached: Mutex::default(),
-        });
-        chat.hub.listen(&topic, &listener);
+        let scope = Scope { shop_id, role: user.role, user_id: user.user_id };
+        let listener = Arc::new(Listener::new(number, scope, Outbox::new(codec, limits)));
+        let first = chat.hub.listen(&topic, &listener);
         let session = Arc::new(Self { chat, listener, name: user.name, topic, left: AtomicBool::new(false) });
         let following = Arc::clone(&session.chat);
         let followed = session.topic.clone();
@@ -110,7 +122,7 @@ impl Session {
                 tracing::warn!(%error, "could not follow a topic; attaching tries again");
             }
         });
-        if user.role == Role::Buyer && session.sessions_of_user() == 1 {
+        if user.role == Role::Buyer && first {
             session.tell_presence(None, true);
         }
         session
@@ -136,11 +148,11 @@ impl Session {
             return;
         }
         let attached: Vec<_> = self.listener.attached().drain().collect();
-        for (_, slot) in attached {
-            self.leave_slot(&slot);
+        for (_, attachment) in attached {
+            self.give_up(&attachment);
         }
-        self.chat.hub.unlisten(&self.topic, &self.listener);
-        if self.listener.scope.role == Role::Buyer && self.sessions_of_user() == 0 {
+        let last = self.chat.hub.unlisten(&self.topic, &self.listener);
+        if self.listener.scope.role == Role::Buyer && last {
             self.tell_presence(None, false);
         }
     }
@@ -305,50 +317,39 @@ impl Session {
                 format_args!("is after the last event, {}", record.last_seq_of(side)),
             ));
         }
-        let slot = self.register(&record).await?;
+        let joining = self.register(&record).await?;
+        let Joining { attachment: Attachment { slot, ticket }, .. } = &joining;
+        self.chat.hub.begin(slot).await?;
         // Read again: what was committed before the slot began is in here, what comes later goes through the slot.
-        let attached = async {
-            let last = slot.join(self.listener.number, params.after_seq);
-            let page = self.chat.config.attach_page;
-            let mut events = match params.after_seq {
-                Some(after) if after < last => store.events(id, side, after, page.saturating_add(1)).await?,
-                Some(_) | None => Vec::new(),
-            };
-            events.retain(|event| event.seq <= last);
-            let has_more = events.len() > page as usize;
-            events.truncate(page as usize);
-            let last_seq = if has_more {
-                events.last().map_or(last, |event| event.seq)
-            } else {
-                last.max(params.after_seq.unwrap_or_default())
-            };
-            let record = self.find(id).await?;
-            let mut conversation = self.view(record).await?;
-            conversation.last_seq = last_seq;
-            let events = events.iter().map(|event| to_wire(event, side)).collect();
-            let presence = self.presence_at(&slot);
-            Ok(AttachResult { conversation, events, last_seq, has_more, presence })
-        }
-        .await;
-        match attached {
-            Ok(result) if !result.has_more => {
-                self.keep(id, &slot);
-                Ok((result, Hold::new(slot, self.listener.number)))
-            }
-            // A part must never look like the whole: not attached until the client has the rest.
-            outcome => {
-                self.listener.attached().remove(&id);
-                self.leave_slot(&slot);
-                outcome.map(|result| (result, Hold::nothing()))
-            }
-        }
+        let last = slot.join(*ticket, params.after_seq);
+        let page = self.chat.config.attach_page;
+        let mut events = match params.after_seq {
+            Some(after) if after < last => store.events(id, side, after, page.saturating_add(1)).await?,
+            Some(_) | None => Vec::new(),
+        };
+        events.retain(|event| event.seq <= last);
+        events.truncate(view::fitting(events.iter().map(|event| &event.message), page as usize));
+        let after = params.after_seq.unwrap_or(last);
+        let last_seq = events.last().map_or(after, |event| event.seq);
+        let is_part = last_seq < last;
+        let record = self.find(id).await?;
+        let mut conversation = self.view(record).await?;
+        conversation.last_seq = last_seq;
+        let presence = self.presence_at(slot);
+        // A part must never look like the whole: not attached until the client has the rest. Nor is it where another
+        // attaching of this session came in between: the client attaches again, and misses nothing.
+        let hold = if is_part { None } else { joining.keep() };
+        let has_more = hold.is_none();
+        let events = events.iter().map(|event| to_wire(event, side)).collect();
+        let result = AttachResult { conversation, events, last_seq, has_more, presence };
+        Ok((result, hold.unwrap_or(Hold::nothing())))
     }
 
     /// No more events in sequence of this conversation.
     pub async fn detach(&self, params: ConversationParams) -> Result<Empty, ChatError> {
-        let slot = self.listener.attached().remove(&params.conversation_id);
-        match slot {
-            Some(slot) => self.leave_slot(&slot),
+        let attachment = self.listener.attached().remove(&params.conversation_id);
+        match attachment {
+            Some(attachment) => self.give_up(&attachment),
             None => drop(self.find(params.conversation_id).await?),
         }
         Ok(Empty {})
@@ -399,14 +400,19 @@ impl Session {
         let side = self.side();
         let limit = params.limit.get();
         let mut records = self.chat.store.history(params.conversation_id, side, range, limit + 1).await?;
-        let has_more = records.len() > limit as usize;
-        if has_more {
-            // The one too many is the farthest from where the page begins.
-            match range {
-                HistoryRange::After(_) => drop(records.pop()),
-                HistoryRange::Before(_) | HistoryRange::Newest => drop(records.remove(0)),
+        let found = records.len();
+        // What is too many is what lies farthest from where the page begins.
+        match range {
+            HistoryRange::After(_) => {
+                let taken = view::fitting(records.iter(), limit as usize);
+                records.truncate(taken);
+            }
+            HistoryRange::Before(_) | HistoryRange::Newest => {
+                let taken = view::fitting(records.iter().rev(), limit as usize);
+                drop(records.drain(..found - taken));
             }
         }
+        let has_more = records.len() < found;
         Ok(HistoryResult {
             messages: records.iter().map(|record| record.to_message(side)).collect(),
             has_more,
@@ -433,7 +439,11 @@ impl Session {
 
     /// Tells the others that the caller is writing, or has stopped.
     pub async fn typing(&self, params: TypingParams) -> Result<Empty, ChatError> {
-        let attached = self.listener.attached().get(&params.conversation_id).map(|slot| slot.place().clone());
+        let attached = self
+            .listener
+            .attached()
+            .get(&params.conversation_id)
+            .map(|attachment| attachment.slot.place().clone());
         let (shop_id, buyer_id) = if let Some(place) = attached {
             (place.shop_id, place.buyer_id)
         } else {
@@ -539,7 +549,7 @@ impl Session {
         Ok((ConversationResult { conversation: result.conversation }, hold))
     }
 
-    async fn register(&self, record: &ConversationRecord) -> Result<Arc<Slot>, ChatError> {
+    async fn register(&self, record: &ConversationRecord) -> Result<Joining<'_>, ChatError> {
         let limit = self.chat.config.attachments;
         {
             let attached = self.listener.attached();
@@ -560,39 +570,22 @@ impl Session {
             buyer_id: record.buyer.user_id.clone(),
             side: self.side(),
         };
-        Ok(self.chat.hub.register(&place, &self.listener).await?)
+        let (slot, ticket) = self.chat.hub.register(&place, &self.listener);
+        Ok(Joining { session: self, attachment: Attachment { slot, ticket }, kept: false })
     }
 
-    fn keep(&self, id: ConversationId, slot: &Arc<Slot>) {
-        let new = self.listener.attached().insert(id, Arc::clone(slot)).is_none();
-        // The socket may have gone while the backlog was read.
-        if self.left.load(Ordering::Acquire) {
-            self.listener.attached().remove(&id);
-            self.leave_slot(slot);
-        } else if new && self.side() == Side::Shop {
-            self.tell_presence(Some(slot.place()), true);
+    /// No more events from there; the buyer is told where it was the agent's last session there.
+    fn give_up(&self, attachment: &Attachment) {
+        let Attachment { slot, ticket } = attachment;
+        self.chat.hub.unregister(slot, *ticket);
+        if self.side() == Side::Shop && !self.is_at(slot) {
+            self.tell_presence(Some(slot.place()), false);
         }
     }
 
-    fn leave_slot(&self, slot: &Arc<Slot>) {
-        self.chat.hub.unregister(slot, self.listener.number);
-        if self.side() == Side::Shop {
-            let still_here =
-                slot.listeners().iter().any(|listener| listener.scope.user_id == self.listener.scope.user_id);
-            if !still_here {
-                self.tell_presence(Some(slot.place()), false);
-            }
-        }
-    }
-
-    fn sessions_of_user(&self) -> usize {
-        let me = &self.listener.scope;
-        self.chat
-            .hub
-            .listeners(&self.topic)
-            .iter()
-            .filter(|listener| listener.scope.user_id == me.user_id)
-            .count()
+    /// Whether a session of this user is there.
+    fn is_at(&self, slot: &Slot) -> bool {
+        slot.listeners().iter().any(|listener| listener.is_of(&self.listener.scope.user_id))
     }
 
     /// Who of the other side is there.
@@ -638,14 +631,75 @@ impl Session {
             user_id: scope.user_id.clone(),
             online,
         };
-        let chat = Arc::clone(&self.chat);
+        let (chat, user_id, own_topic) = (Arc::clone(&self.chat), scope.user_id.clone(), self.topic.clone());
+        let at = place.map(|place| (place.conversation_id, place.side));
         self.chat.tasks.spawn(async move {
-            publish(&chat, vec![(topic, Notice::Presence(presence))]).await;
+            let listeners = match at {
+                Some((conversation_id, side)) => {
+                    chat.hub.slot(conversation_id, side).map(|slot| slot.listeners()).unwrap_or_default()
+                }
+                None => chat.hub.listeners(&own_topic).to_vec(),
+            };
+            // Who leaves by one door and comes by another is told of once, by whoever sees how it stands now.
+            if listeners.iter().any(|listener| listener.is_of(&user_id)) == online {
+                publish(&chat, vec![(topic, Notice::Presence(presence))]).await;
+            }
         });
     }
 
     async fn publish(&self, notices: Vec<(Topic, Notice)>) {
         publish(&self.chat, notices).await;
+    }
+}
+
+/// An attaching under way. Whatever ends it before it is kept (an error, a deadline, the end of the socket) leaves
+/// nothing of it behind, and the session unattached.
+struct Joining<'s> {
+    session: &'s Session,
+    attachment: Attachment,
+    kept: bool,
+}
+
+impl Joining<'_> {
+    /// The session is attached from now on; events are held back while the hold lives. None when a later attaching of
+    /// the same conversation has taken the place, or the socket is gone.
+    fn keep(mut self) -> Option<Hold> {
+        let Attachment { slot, ticket } = &self.attachment;
+        let conversation_id = slot.place().conversation_id;
+        let mut attached = self.session.listener.attached();
+        let newer = attached.get(&conversation_id).is_some_and(|current| current.ticket > *ticket);
+        // Whoever leaves says so first, and then gives up what is in here.
+        if newer || !slot.holds(*ticket) || self.session.left.load(Ordering::Acquire) {
+            return None;
+        }
+        let new = attached.insert(conversation_id, self.attachment.clone()).is_none();
+        drop(attached);
+        self.kept = true;
+        if new && self.session.side() == Side::Shop {
+            self.session.tell_presence(Some(slot.place()), true);
+        }
+        Some(Hold::new(Arc::clone(slot), *ticket))
+    }
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let Attachment { slot, ticket } = &self.attachment;
+        self.session.chat.hub.unregister(slot, *ticket);
+        // Its place was taken by this one.
+        let conversation_id = slot.place().conversation_id;
+        let mut attached = self.session.listener.attached();
+        let earlier = attached
+            .get(&conversation_id)
+            .is_some_and(|current| current.ticket < *ticket)
+            .then(|| attached.remove(&conversation_id));
+        drop(attached);
+        if let Some(Some(earlier)) = earlier {
+            self.session.give_up(&earlier);
+        }
     }
 }
 

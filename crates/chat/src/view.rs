@@ -3,10 +3,46 @@
 use std::collections::HashMap;
 
 use deskwire_protocol::{
-    ConversationId, Seq,
+    Content, ConversationId, Seq,
     conversation::{CanSendMessage, Conversation, ConversationStatus},
 };
 use deskwire_store::{ConversationRecord, MessageRecord, Side, Store, StoreError};
+
+/// What one answer may carry of messages, in about so many bytes: below what may wait for a socket, and far above
+/// pages of usual messages.
+const ANSWER_BYTES: usize = 384 * 1024;
+/// About what a message costs beside its text.
+const MESSAGE_BYTES: usize = 500;
+/// About what a card costs beside its text.
+const CARD_BYTES: usize = 4_000;
+
+/// How many of these messages fit into one answer: at most `page`, and not more than it can carry; at least one.
+pub(crate) fn fitting<'m>(messages: impl Iterator<Item = &'m MessageRecord>, page: usize) -> usize {
+    let mut bytes = 0;
+    messages
+        .take(page)
+        .take_while(|message| {
+            let first = bytes == 0;
+            bytes += weight(&message.content);
+            first || bytes <= ANSWER_BYTES
+        })
+        .count()
+}
+
+fn weight(content: &Content) -> usize {
+    match content {
+        Content::Text { text } => MESSAGE_BYTES + text.len(),
+        Content::OrderCard { card, .. }
+        | Content::LogisticsCard { card, .. }
+        | Content::ReturnRefundCard { card, .. }
+        | Content::ProductCard { card, .. }
+        | Content::CouponCard { card, .. } => CARD_BYTES + card.text.len(),
+        Content::AllocatedService { .. }
+        | Content::Notification { .. }
+        | Content::BuyerEnterFromProduct { .. }
+        | Content::BuyerEnterFromOrder { .. } => MESSAGE_BYTES,
+    }
+}
 
 /// The newest message that the side may see, as a key.
 pub(crate) fn latest_key(record: &ConversationRecord, side: Side) -> Option<(ConversationId, Seq)> {

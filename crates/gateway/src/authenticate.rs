@@ -166,7 +166,7 @@ async fn single_start(gate: &Arc<Gate>, codec: Codec, request: Request<'_>) -> S
     match start(gate, codec, request.params).await {
         Ok((entered, result, holds)) => {
             if let Some(reply) = id.and_then(|id| encode(codec, &id, &Ok(result))) {
-                entered.caller.session.outbox().push(reply);
+                entered.caller.session.outbox().reply(reply);
             }
             drop(holds);
             Step { entered: Some(entered), ..Step::default() }

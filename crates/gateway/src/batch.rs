@@ -44,7 +44,7 @@ impl Batch {
         let holds = std::mem::take(&mut state.holds);
         drop(state);
         if !replies.is_empty() {
-            self.caller.session.outbox().push(Codec::join_batch(&replies));
+            self.caller.session.outbox().reply(Codec::join_batch(&replies));
         }
         drop(holds);
     }

@@ -60,7 +60,7 @@ impl Responder {
         match &self.place {
             Place::Socket { .. } => {
                 if let Some(reply) = reply {
-                    self.caller.session.outbox().push(reply);
+                    self.caller.session.outbox().reply(reply);
                 }
                 drop(holds);
             }

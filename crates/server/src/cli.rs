@@ -10,7 +10,7 @@ use crate::{config::Flag, import::Kind};
 
 /// Realtime chat for shop customer service.
 #[derive(Debug, Parser)]
-#[command(name = "deskwire", version, about, max_term_width = 110)]
+#[command(name = "deskwire", version, max_term_width = 110)]
 pub(crate) struct Cli {
     /// Settings file; without it deskwire.toml in the working directory, if there is one.
     #[arg(long, global = true, value_name = "FILE", env = "DESKWIRE_CONFIG")]
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// Makes, lists and revokes the keys by which a shop's own systems call REST.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
-    /// Prints the wire contract as an `OpenRPC` document.
+    /// Prints the wire contract as an OpenRPC document.
     Openrpc,
     /// Checks the settings and prints those in force, secrets hidden. Exits with 2 when something is wrong.
     CheckConfig(ServeArgs),
@@ -91,8 +91,10 @@ pub(crate) struct MigrateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
+    /// What the bearer may be: BUYER, AGENT or ADMIN.
     #[arg(long, value_parser = role)]
     pub(crate) role: Role,
+    /// The shop; the demo's is called demo.
     #[arg(long)]
     pub(crate) shop: ShopId,
     /// The user, as the shop names them.
@@ -133,8 +135,10 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
+    /// Of a BUYER, or of an AGENT or ADMIN, who are one user.
     #[arg(long, value_parser = role)]
     pub(crate) role: Role,
+    /// The shop.
     #[arg(long)]
     pub(crate) shop: ShopId,
     /// The user, as the shop names them.
@@ -244,6 +248,7 @@ pub(crate) struct ConnectArgs {
     /// To be displayed; without it the name in the demo shop, or the id.
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// The shop.
     #[arg(long, default_value = crate::demo::SHOP)]
     pub(crate) shop: ShopId,
     /// Without it one is made with the secret in the data directory.

@@ -6,7 +6,10 @@
 
 mod slot;
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering},
+};
 
 use dashmap::DashMap;
 use deskwire_protocol::{
@@ -26,7 +29,7 @@ use crate::{
     topics::Topics,
 };
 pub use slot::Hold;
-pub(crate) use slot::{Place, Slot};
+pub(crate) use slot::{Place, Slot, Ticket};
 
 /// One node's hub.
 pub(crate) struct Hub {
@@ -47,6 +50,7 @@ pub(crate) struct Hub {
     shutdown: CancellationToken,
     /// Held while slots are made and removed, so that a slot is never removed under a receiver that joins it.
     slots_change: Mutex<()>,
+    tickets: AtomicU64,
 }
 
 impl Hub {
@@ -71,65 +75,61 @@ impl Hub {
             tasks,
             shutdown,
             slots_change: Mutex::new(()),
+            tickets: AtomicU64::new(1),
         })
     }
 
-    /// A session begins: it is told of conversations on this topic.
-    pub(crate) fn listen(&self, topic: &Topic, listener: &Arc<Listener>) {
+    /// A session begins: it is told of conversations on this topic. Whether it is the first of its user here.
+    pub(crate) fn listen(&self, topic: &Topic, listener: &Arc<Listener>) -> bool {
         self.topics.want(topic);
         let mut listeners = self.listeners.entry(topic.clone()).or_default();
+        let first = !listeners.iter().any(|other| other.is_of(&listener.scope.user_id));
         Arc::make_mut(&mut listeners).push(Arc::clone(listener));
+        first
     }
 
-    /// It ends.
-    pub(crate) fn unlisten(&self, topic: &Topic, listener: &Arc<Listener>) {
-        if let Some(mut listeners) = self.listeners.get_mut(topic) {
+    /// It ends. Whether it was the last of its user here.
+    pub(crate) fn unlisten(&self, topic: &Topic, listener: &Arc<Listener>) -> bool {
+        let last = self.listeners.get_mut(topic).is_some_and(|mut listeners| {
             Arc::make_mut(&mut listeners).retain(|other| other.number != listener.number);
-        }
+            !listeners.iter().any(|other| other.is_of(&listener.scope.user_id))
+        });
         self.listeners.remove_if(topic, |_, listeners| listeners.is_empty());
         self.topics.let_go(topic);
+        last
     }
 
     pub(crate) fn listeners(&self, topic: &Topic) -> Arc<Vec<Arc<Listener>>> {
         self.listeners.get(topic).map(|listeners| Arc::clone(&listeners)).unwrap_or_default()
     }
 
-    /// Registers a receiver, held back. Invariant: subscribe, then read; whatever is committed from now on reaches
-    /// the receiver through the slot, and the backlog is read up to where the slot stands.
-    pub(crate) async fn register(
-        &self,
-        place: &Place,
-        listener: &Arc<Listener>,
-    ) -> Result<Arc<Slot>, StoreError> {
-        let slot = {
-            let _change = self.slots_change.lock().unwrap_or_else(PoisonError::into_inner);
-            let slot = Arc::clone(
-                &self
-                    .slots
-                    .entry((place.conversation_id, place.side))
-                    .or_insert_with(|| Arc::new(Slot::new(place.clone()))),
-            );
-            if place.side == Side::Shop {
-                self.watched_buyers
-                    .insert((place.shop_id.clone(), place.buyer_id.clone()), place.conversation_id);
-            }
-            slot.add(listener);
-            slot
-        };
-        if slot.needs_start() {
-            match self.store.heads(&[place.conversation_id]).await {
-                Ok(heads) => {
-                    if let Some(head) = heads.first() {
-                        self.start_slot(&slot, *head);
-                    }
-                }
-                Err(error) => {
-                    self.unregister(&slot, listener.number);
-                    return Err(error);
-                }
-            }
+    /// Registers a receiver, held back; it is to be begun. Invariant: subscribe, then read; whatever is committed from
+    /// now on reaches the receiver through the slot, and the backlog is read up to where the slot stands.
+    pub(crate) fn register(&self, place: &Place, listener: &Arc<Listener>) -> (Arc<Slot>, Ticket) {
+        let ticket = Ticket(self.tickets.fetch_add(1, Ordering::Relaxed));
+        let _change = self.slots_change.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = Arc::clone(
+            &self
+                .slots
+                .entry((place.conversation_id, place.side))
+                .or_insert_with(|| Arc::new(Slot::new(place.clone()))),
+        );
+        if place.side == Side::Shop {
+            self.watched_buyers
+                .insert((place.shop_id.clone(), place.buyer_id.clone()), place.conversation_id);
         }
-        Ok(slot)
+        slot.add(listener, ticket);
+        (slot, ticket)
+    }
+
+    /// Asks the store where the sequence stands, unless the slot knows.
+    pub(crate) async fn begin(&self, slot: &Arc<Slot>) -> Result<(), StoreError> {
+        if slot.needs_start()
+            && let Some(head) = self.store.heads(&[slot.place().conversation_id]).await?.first()
+        {
+            self.start_slot(slot, *head);
+        }
+        Ok(())
     }
 
     fn start_slot(&self, slot: &Arc<Slot>, head: Head) {
@@ -143,14 +143,19 @@ impl Hub {
     }
 
     /// A receiver leaves; the slot goes with the last one.
-    pub(crate) fn unregister(&self, slot: &Arc<Slot>, listener: u64) {
+    pub(crate) fn unregister(&self, slot: &Arc<Slot>, ticket: Ticket) {
         let _change = self.slots_change.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.remove(listener) {
-            let place = slot.place();
-            self.slots.remove(&(place.conversation_id, place.side));
-            if place.side == Side::Shop {
-                self.watched_buyers.remove(&(place.shop_id.clone(), place.buyer_id.clone()));
-            }
+        if !slot.remove(ticket) {
+            return;
+        }
+        let place = slot.place();
+        // Whoever leaves late finds that the slot is gone already, and perhaps that another has its place.
+        let gone = self
+            .slots
+            .remove_if(&(place.conversation_id, place.side), |_, current| Arc::ptr_eq(current, slot))
+            .is_some();
+        if gone && place.side == Side::Shop {
+            self.watched_buyers.remove(&(place.shop_id.clone(), place.buyer_id.clone()));
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use deskwire_protocol::{ConversationId, Seq, ShopId, UserId};
+use deskwire_protocol::{CloseCode, ConversationId, Seq, ShopId, UserId};
 use deskwire_store::{Side, Store};
 
 use crate::{event::Event, session::Listener};
@@ -17,6 +17,10 @@ const EARLY: usize = 256;
 const FILL_PAGE: u32 = 500;
 /// The longest pause between two tries to read a store that is away.
 const FILL_PAUSE: Duration = Duration::from_secs(2);
+
+/// One attaching of one receiver; a later one has a greater number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(pub(super) u64);
 
 /// What a slot is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,8 @@ struct State {
 
 struct Attached {
     listener: Arc<Listener>,
+    /// By which attaching it got here: a later one of the same receiver takes its place.
+    ticket: Ticket,
     /// Events up to here are the receiver's already.
     has: Seq,
     /// Events that wait until the answer to `attach` is on its way; `None` when live.
@@ -54,9 +60,15 @@ impl Attached {
         if event.record().seq <= self.has {
             return;
         }
+        let outbox = &self.listener.outbox;
         match &mut self.held {
+            // What is held must fit into the outbox when its time has come.
+            Some(held) if held.len() >= outbox.limits().events => {
+                held.clear();
+                outbox.close(CloseCode::SlowConsumer);
+            }
             Some(held) => held.push(Arc::clone(event)),
-            None => self.listener.outbox.push(event.frame(self.listener.outbox.codec(), side)),
+            None => outbox.push(event.frame(outbox.codec(), side)),
         }
     }
 }
@@ -71,22 +83,28 @@ impl Slot {
         &self.place
     }
 
-    /// Adds a receiver, held back; one that is there already is held back anew.
-    pub(super) fn add(&self, listener: &Arc<Listener>) {
+    /// Adds a receiver, held back, in place of an earlier attaching of the same receiver.
+    pub(super) fn add(&self, listener: &Arc<Listener>, ticket: Ticket) {
         let mut state = self.lock();
         state.receivers.retain(|attached| attached.listener.number != listener.number);
         state.receivers.push(Attached {
             listener: Arc::clone(listener),
+            ticket,
             has: Seq::ZERO,
             held: Some(Vec::new()),
         });
     }
 
-    /// Whether it was the last receiver.
-    pub(super) fn remove(&self, listener: u64) -> bool {
+    /// Removes what this attaching added, if a later one has not taken its place; whether no receiver is left.
+    pub(super) fn remove(&self, ticket: Ticket) -> bool {
         let mut state = self.lock();
-        state.receivers.retain(|attached| attached.listener.number != listener);
+        state.receivers.retain(|attached| attached.ticket != ticket);
         state.receivers.is_empty()
+    }
+
+    /// Whether what this attaching added is still there.
+    pub(crate) fn holds(&self, ticket: Ticket) -> bool {
+        self.lock().receivers.iter().any(|attached| attached.ticket == ticket)
     }
 
     pub(super) fn needs_start(&self) -> bool {
@@ -106,12 +124,10 @@ impl Slot {
 
     /// Where the slot stands. The receiver has, or will be given by its backlog, all up to the later of this and
     /// `has`, and is told what comes after.
-    pub(crate) fn join(&self, listener: u64, has: Option<Seq>) -> Seq {
+    pub(crate) fn join(&self, ticket: Ticket, has: Option<Seq>) -> Seq {
         let mut state = self.lock();
         let last = state.last.unwrap_or_default();
-        if let Some(attached) =
-            state.receivers.iter_mut().find(|attached| attached.listener.number == listener)
-        {
+        if let Some(attached) = state.receivers.iter_mut().find(|attached| attached.ticket == ticket) {
             attached.has = last.max(has.unwrap_or_default());
             let has = attached.has;
             if let Some(held) = &mut attached.held {
@@ -199,11 +215,9 @@ impl Slot {
     }
 
     /// Ends the holding back of a receiver: what was held is delivered, in order.
-    fn release(&self, listener: u64) {
+    fn release(&self, ticket: Ticket) {
         let mut state = self.lock();
-        if let Some(attached) =
-            state.receivers.iter_mut().find(|attached| attached.listener.number == listener)
-        {
+        if let Some(attached) = state.receivers.iter_mut().find(|attached| attached.ticket == ticket) {
             for event in attached.held.take().unwrap_or_default() {
                 attached.deliver(&event, self.place.side);
             }
@@ -244,12 +258,12 @@ impl Slot {
 
 /// Live events are held back while this lives: drop it once the answer to `attach` is in the outbox.
 pub struct Hold {
-    held: Option<(Arc<Slot>, u64)>,
+    held: Option<(Arc<Slot>, Ticket)>,
 }
 
 impl Hold {
-    pub(crate) fn new(slot: Arc<Slot>, listener: u64) -> Self {
-        Self { held: Some((slot, listener)) }
+    pub(crate) fn new(slot: Arc<Slot>, ticket: Ticket) -> Self {
+        Self { held: Some((slot, ticket)) }
     }
 
     /// Nothing is held back.
@@ -260,8 +274,46 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if let Some((slot, listener)) = self.held.take() {
-            slot.release(listener);
+        if let Some((slot, ticket)) = self.held.take() {
+            slot.release(ticket);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deskwire_protocol::{Codec, Role};
+    use deskwire_store::Scope;
+
+    use super::*;
+    use crate::{Outbox, OutboxLimits};
+
+    fn user(id: &str) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    fn listener(number: u64) -> Arc<Listener> {
+        let scope =
+            Scope { shop_id: ShopId::new("shop").unwrap(), role: Role::Agent, user_id: user("grace") };
+        let outbox = Outbox::new(Codec::Json, OutboxLimits { events: 2, bytes: 1_000 });
+        Arc::new(Listener::new(number, scope, outbox))
+    }
+
+    #[test]
+    fn an_earlier_attaching_that_ends_late_takes_nothing_from_the_later_one() {
+        let slot = Slot::new(Place {
+            conversation_id: ConversationId::new(7).unwrap(),
+            shop_id: ShopId::new("shop").unwrap(),
+            buyer_id: user("ana"),
+            side: Side::Shop,
+        });
+        let (session, earlier, later) = (listener(1), Ticket(1), Ticket(2));
+        slot.add(&session, earlier);
+        slot.add(&session, later);
+        slot.release(earlier);
+        assert!(!slot.remove(earlier), "the later one is there");
+        assert!(slot.holds(later) && !slot.holds(earlier));
+        assert!(slot.lock().receivers[0].held.is_some(), "and still held back");
+        assert!(slot.remove(later));
     }
 }

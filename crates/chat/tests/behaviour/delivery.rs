@@ -1,13 +1,17 @@
 //! Each live receiver sees each event once and in order, whatever the bus loses.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use deskwire_chat::OutboxLimits;
-use deskwire_protocol::{CloseCode, Role};
+use deskwire_protocol::{
+    CloseCode, Role,
+    conversation::{AttachParams, HistoryParams},
+    page::PageSize,
+};
 use futures::future::join_all;
 
 use crate::{
-    node::{Backend, World, soon, text_message, texts},
+    node::{Backend, World, seq_of, soon, text_message, texts},
     on_each_store,
 };
 
@@ -18,6 +22,9 @@ on_each_store! {
     what_the_bus_loses_last_is_brought_by_the_repair_sweep
     attaching_while_others_send_misses_nothing_and_doubles_nothing
     a_long_backlog_comes_in_pages_and_is_not_live_before_its_end
+    a_session_that_attaches_twice_at_once_is_live
+    an_attaching_given_up_at_any_moment_leaves_nothing_behind
+    answers_of_long_messages_are_cut_before_they_are_too_large
 }
 
 async fn both_sides_on_two_nodes_see_every_message_once_and_in_order(backend: Backend) {
@@ -130,6 +137,112 @@ async fn a_long_backlog_comes_in_pages_and_is_not_live_before_its_end(backend: B
     assert_eq!(seen, (1..=10).collect::<Vec<_>>());
     buyer.send(id, "live").await;
     assert_eq!(texts(&agent.events(10, 1).await), ["live"]);
+}
+
+async fn a_session_that_attaches_twice_at_once_is_live(backend: Backend) {
+    let world = World::new(backend).await;
+    let node = world.node().await;
+    let buyer = node.buyer("ana").await;
+    let id = buyer.open().await;
+    for last in 0..20 {
+        let mut agent = node.agent(&format!("agent {last}")).await;
+        let attach = || AttachParams { conversation_id: id, after_seq: Some(seq_of(last)) };
+        let both = async { tokio::join!(agent.session.attach(attach()), agent.session.attach(attach())) };
+        let (one, two) = soon("both", both).await;
+        let has_more = [one, two].map(|attached| attached.map(|(result, _)| result.has_more).unwrap_or(true));
+        assert!(has_more.contains(&false), "one of them stands");
+        buyer.send(id, &format!("live {last}")).await;
+        assert_eq!(agent.events(last, 1).await[0]["seq"], last + 1);
+    }
+}
+
+async fn an_attaching_given_up_at_any_moment_leaves_nothing_behind(backend: Backend) {
+    let world = World::new(backend).await;
+    let node = world.node().await;
+    let buyer = node.buyer("ana").await;
+    let id = buyer.open().await;
+    buyer.send(id, "hello").await;
+    for polls in 0..24 {
+        let agent = node.agent("grace").await;
+        let params = AttachParams { conversation_id: id, after_seq: None };
+        soon("given up", after_polls(polls, agent.session.attach(params))).await;
+        agent.session.leave();
+        let here = buyer.attach(id, None).await.presence;
+        assert!(here.is_empty(), "given up after {polls}: {here:?}");
+    }
+}
+
+/// Gives the future up when it has been polled so often.
+async fn after_polls<F: Future>(polls: usize, future: F) {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(drop)
+    })
+    .await;
+}
+
+async fn answers_of_long_messages_are_cut_before_they_are_too_large(backend: Backend) {
+    let world = World::new(backend).await;
+    let node = world.node().await;
+    let (buyer, agent) = (node.buyer("ana").await, node.agent("grace").await);
+    let id = buyer.open().await;
+    for turn in 0..100 {
+        let text = format!("{turn} {}", "😀".repeat(1_900));
+        let params = text_message(id, &turn.to_string(), &text);
+        soon("send", buyer.session.send(params)).await.unwrap();
+    }
+    let mut after = 0;
+    loop {
+        let page = agent.attach(id, Some(after)).await;
+        let bytes = serde_json::to_vec(&page.events).unwrap().len();
+        assert!((300_000..512 * 1024).contains(&bytes) || !page.has_more, "{bytes}");
+        assert_eq!(page.events.first().map(|event| event.prev_seq.get()), Some(after));
+        after = page.last_seq.get();
+        if !page.has_more {
+            break;
+        }
+    }
+    assert_eq!(after, 100);
+    let history = |before: Option<i64>, after: Option<i64>| HistoryParams {
+        conversation_id: id,
+        before_seq: before.map(seq_of),
+        after_seq: after.map(seq_of),
+        limit: PageSize::new(100).unwrap(),
+    };
+    let newest = soon("history", agent.session.history(history(None, None))).await.unwrap();
+    let oldest = soon("history", agent.session.history(history(None, Some(0)))).await.unwrap();
+    for (page, edge) in [(&newest, 100), (&oldest, 1)] {
+        assert!(page.has_more && page.messages.len() > 40, "{}", page.messages.len());
+        assert!(page.messages.iter().any(|message| message.seq.get() == edge));
+    }
+    let none = soon("history", agent.session.history(history(Some(1), None))).await.unwrap();
+    assert!(none.messages.is_empty() && !none.has_more);
+}
+
+#[tokio::test]
+async fn an_event_is_encoded_once_and_its_bytes_are_shared_by_all_receivers() {
+    let world = World::new(Backend::Sqlite).await;
+    let node = world.node().await;
+    let buyer = node.buyer("ana").await;
+    let id = buyer.open().await;
+    let agents = [node.agent("grace").await, node.agent("linus").await, node.agent("linus").await];
+    for agent in &agents {
+        agent.attach(id, None).await;
+    }
+    buyer.send(id, "to all of you").await;
+    let mut seen = Vec::new();
+    for agent in &agents {
+        let mut frames = Vec::new();
+        agent.session.outbox().take(&mut frames);
+        let event = frames.into_iter().find(|frame| frame.windows(15).any(|part| part == b"message.created"));
+        seen.push(event.unwrap());
+    }
+    assert!(seen.iter().all(|frame| frame.as_ptr() == seen[0].as_ptr()), "the same bytes, not equal ones");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use deskwire_protocol::{
-    ClientMessageId, ConversationId, ErrorObject, MessageId, ParticipantRole, Seq, UserId,
+    ClientMessageId, Content, ConversationId, ErrorObject, MessageId, ParticipantRole, Seq, UserId,
     conversation::{
         AttachParams, AttachResult, Conversation, ConversationResult, ListParams, ListResult, OpenParams,
         ReadParams, TakeParams,
@@ -543,6 +543,9 @@ impl Talk {
         if let Some(user_id) = &sender.user_id {
             self.names.insert((of_buyer, user_id.clone()), show::safe(&sender.name));
         }
+        if let Content::AllocatedService { assignee: Some(person) } = &event.message.content {
+            self.names.insert((false, person.user_id.clone()), show::safe(&person.name));
+        }
         // The terminal shows already what was typed into it.
         let typed_here = event.message.client_message_id.as_ref().is_some_and(|id| self.mine.contains(id))
             && mine
@@ -643,7 +646,7 @@ impl Talk {
         }
     }
 
-    /// The other side has read: said once for each new message of this side, not for every mark.
+    /// The server found orders that a message names.
     fn orders(&mut self, event: &WorkbenchOrders) {
         let Some(index) = self.find(event.conversation_id) else { return };
         for order in &event.orders {
@@ -658,6 +661,7 @@ impl Talk {
         }
     }
 
+    /// The other side has read: said once for each new message of this side, not for every mark.
     fn others_read(&mut self, event: &ReadUpdated) {
         let Some(index) = self.find(event.conversation_id) else { return };
         let by_buyer = event.reader.role == ParticipantRole::Buyer;

@@ -51,7 +51,7 @@ pub(crate) async fn seed(
         let user_id = UserId::new(buyer)?;
         let scope = Scope { shop_id: shop_id.clone(), role: Role::Buyer, user_id };
         let claim = CouponClaimParams { coupon_id: CouponId::new(FEW)?, number: 1 };
-        workbench.coupons_claim(&Caller { scope, name: buyer.to_owned() }, claim).await?;
+        workbench.coupons_claim(&Caller::of_session(scope, buyer.to_owned()), claim).await?;
     }
     tracing::info!(shop = SHOP, "filled the empty store with a fictional shop");
     Ok(true)

@@ -179,6 +179,17 @@ fn a_hole_is_filled_before_what_follows_it_is_shown() {
 }
 
 #[test]
+fn an_agent_who_came_with_the_chat_is_called_by_name() {
+    let mut stage = Stage::buyer(0);
+    let mut allocated = event("7", 1, "");
+    allocated["message"]["sender"] = json!({ "role": "SYSTEM", "name": "System" });
+    allocated["message"]["content"] = json!({ "type": "ALLOCATED_SERVICE", "assignee": person("mia") });
+    stage.push("message.created", allocated);
+    stage.push("presence", json!({ "role": "CUSTOMER_SERVICE", "user_id": "mia", "online": true }));
+    assert_eq!(stage.lines(), ["* MIA has the chat now", "* MIA is here"]);
+}
+
+#[test]
 fn what_others_wrote_is_marked_as_read() {
     let mut stage = Stage::buyer(0);
     stage.push("message.created", event("7", 1, "first"));
