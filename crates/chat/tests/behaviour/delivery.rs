@@ -149,7 +149,7 @@ async fn a_session_that_attaches_twice_at_once_is_live(backend: Backend) {
         let attach = || AttachParams { conversation_id: id, after_seq: Some(seq_of(last)) };
         let both = async { tokio::join!(agent.session.attach(attach()), agent.session.attach(attach())) };
         let (one, two) = soon("both", both).await;
-        let has_more = [one, two].map(|attached| attached.map(|(result, _)| result.has_more).unwrap_or(true));
+        let has_more = [one, two].map(|attached| attached.map_or(true, |(result, _)| result.has_more));
         assert!(has_more.contains(&false), "one of them stands");
         buyer.send(id, &format!("live {last}")).await;
         assert_eq!(agent.events(last, 1).await[0]["seq"], last + 1);
@@ -220,8 +220,8 @@ async fn answers_of_long_messages_are_cut_before_they_are_too_large(backend: Bac
         assert!(page.has_more && page.messages.len() > 40, "{}", page.messages.len());
         assert!(page.messages.iter().any(|message| message.seq.get() == edge));
     }
-    let none = soon("history", agent.session.history(history(Some(1), None))).await.unwrap();
-    assert!(none.messages.is_empty() && !none.has_more);
+    let empty = soon("history", agent.session.history(history(Some(1), None))).await.unwrap();
+    assert!(empty.messages.is_empty() && !empty.has_more);
 }
 
 #[tokio::test]
