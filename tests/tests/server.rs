@@ -65,7 +65,7 @@ mod command_line {
         };
         let mut alice = Terminal::start(directory.pasted(&shown("connect --as buyer").await));
         let mut mia = Terminal::start(directory.pasted(&shown("connect --as agent").await));
-        assert!(shown("npx wscat -c ws://").await.ends_with("/v1/ws"));
+        assert!(shown("npx --yes wscat -c ws://").await.contains("/v1/ws -H 'authorization: Bearer "));
         alice.shows("you are Alice").await;
         mia.shows("you are Mia").await;
         alice.type_line("Hello from a pasted line").await;

@@ -36,7 +36,7 @@ pub(crate) fn dispatch(caller: &Arc<Caller>, frame: &[u8]) {
         Inbound::Single(Err(Refused { id, error })) => {
             caller.gate.metrics.answered(None, Some(error.data.kind), std::time::Duration::ZERO);
             if let Some(reply) = encode::<()>(caller.codec, &id, &Err(error)) {
-                caller.session.outbox().push(reply);
+                caller.session.outbox().reply(reply);
             }
         }
         Inbound::Batch(elements) => {

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use deskwire_chat::{Bus, Chat, Clock, SystemClock, bus::InProcess};
 use deskwire_gateway::{Gateway, Services};
 use deskwire_protocol::{Role, ShopId};
-use deskwire_store::Store;
+use deskwire_store::{Scope, Store};
 use deskwire_workbench::Workbench;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -61,7 +61,10 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time. Not every log of a
     // later start, which would fill with tokens.
     let hint_tokens = if seeded || (settings.demo && std::io::stderr().is_terminal()) {
-        hint_tokens(&keys, clock.as_ref())
+        match hint_tokens(&keys, clock.as_ref()) {
+            Some(tokens) => Some((tokens, demo_conversation(&chat).await?)),
+            None => None,
+        }
     } else {
         None
     };
@@ -186,13 +189,20 @@ fn hint_tokens(keys: &deskwire_gateway::TokenKeys, clock: &dyn Clock) -> Option<
     Some((token(Role::Buyer)?, token(Role::Agent)?))
 }
 
+/// The conversation of the first buyer, for the hints.
+async fn demo_conversation(chat: &Chat) -> anyhow::Result<String> {
+    let (role, shop_id) = (Role::Buyer, ShopId::new(demo::SHOP)?);
+    let buyer = Scope { shop_id, role, user_id: demo::first(role) };
+    Ok(chat.conversation_of(&buyer).await?.conversation_id.to_string())
+}
+
 /// The ready line for scripts, then the hints for people.
-fn announce(settings: &Settings, address: SocketAddr, tls: bool, tokens: Option<(String, String)>) {
+fn announce(settings: &Settings, address: SocketAddr, tls: bool, hints: Option<((String, String), String)>) {
     let scheme = if tls { "https" } else { "http" };
     if let Err(error) = output::line(&format!("listening on {scheme}://{address}")) {
         tracing::warn!(%error, "nobody reads the ready line");
     }
-    let Some((buyer_token, agent_token)) = tokens else { return };
+    let Some(((buyer_token, agent_token), conversation_id)) = hints else { return };
     let url = demo::url(address, tls);
     let mut options = String::new();
     if settings.data_dir != Path::new("./deskwire-data") {
@@ -207,6 +217,7 @@ fn announce(settings: &Settings, address: SocketAddr, tls: bool, tokens: Option<
         options: &options,
         buyer_token: &buyer_token,
         agent_token: &agent_token,
+        conversation_id: &conversation_id,
     };
     eprintln!("{hints}");
 }

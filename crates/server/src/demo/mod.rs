@@ -66,13 +66,18 @@ pub(crate) struct Hints<'a> {
     pub(crate) buyer_token: &'a str,
     /// A token of the first agent.
     pub(crate) agent_token: &'a str,
+    /// The conversation of the first buyer.
+    pub(crate) conversation_id: &'a str,
 }
 
 impl std::fmt::Display for Hints<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url, command, options, buyer_token, agent_token } = self;
-        let start = |token| {
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"session.start","params":{{"token":"{token}"}}}}"#)
+        let Self { url, command, options, buyer_token, agent_token, conversation_id } = self;
+        let connect = |token: &str| format!("npx --yes wscat -c {url} -H 'authorization: Bearer {token}'");
+        let say = |text: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":2,"method":"message.send","params":{{"conversation_id":"{conversation_id}","client_message_id":"{text}","content":{{"type":"TEXT","text":"{text}"}}}}}}"#
+            )
         };
         write!(
             f,
@@ -82,22 +87,24 @@ Two people talking, each in a terminal of its own:
   {command} connect --as buyer{options}
   {command} connect --as agent{options}
 
-Or with any WebSocket client. As the buyer, and then the three lines below it, the first within 10 seconds
-(the third needs the conversation_id that the second answers):
+Or with any WebSocket client. The buyer connects, and when connected pastes the two lines below, one by one:
 
-  npx wscat -c {url}
   {}
-  {{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"conversation.open\",\"params\":{{}}}}
-  {{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"message.send\",\"params\":{{\"conversation_id\":\"…\",\"client_message_id\":\"m1\",\"content\":{{\"type\":\"TEXT\",\"text\":\"Hello!\"}}}}}}
 
-As the agent:
-
-  npx wscat -c {url}
+  {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"conversation.open\",\"params\":{{}}}}
   {}
-  {{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"conversation.list\",\"params\":{{}}}}
+
+The agent likewise, who then sees the buyer's orders too:
+
+  {}
+
+  {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"conversation.attach\",\"params\":{{\"conversation_id\":\"{conversation_id}\",\"after_seq\":0}}}}
+  {}
 ",
-            start(buyer_token),
-            start(agent_token),
+            connect(buyer_token),
+            say("Hello!"),
+            connect(agent_token),
+            say("Hello Alice, how can I help?"),
         )
     }
 }
