@@ -187,7 +187,7 @@ impl Server {
         if self.options.config.is_some() {
             command.arg("--config").arg(self.directory.path().join("deskwire.toml"));
         }
-        if let ("serve" | "check-config" | "import" | "migrate" | "revoke", Some(database)) =
+        if let ("serve" | "api-key" | "check-config" | "import" | "migrate" | "revoke", Some(database)) =
             (arguments[0], &self.database)
         {
             command.args(["--database-url", database.url()]);

@@ -169,7 +169,7 @@ pub(crate) struct ApiKeyCreateArgs {
     /// What it is used for; shown where it changes something.
     #[arg(long, value_parser = key_name)]
     pub(crate) name: String,
-    /// What it may do: read, write, or one of orders:read, orders:write, products:…, coupons:…, people:….
+    /// What it may do: read, write, or one of orders:read, orders:write, products:…, coupons:…, people:…, webhooks:….
     /// Without it everything.
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scopes, value_delimiter = ',')]
     pub(crate) scopes: Vec<Scopes>,

@@ -82,6 +82,10 @@ api_scopes! {
     PeopleRead "people:read";
     /// The same.
     PeopleWrite "people:write";
+    /// Webhooks and their logs.
+    WebhooksRead "webhooks:read";
+    /// The same.
+    WebhooksWrite "webhooks:write";
 }
 
 impl ApiScope {
@@ -89,8 +93,16 @@ impl ApiScope {
     #[must_use]
     pub const fn is_reading(self) -> bool {
         match self {
-            Self::OrdersRead | Self::ProductsRead | Self::CouponsRead | Self::PeopleRead => true,
-            Self::OrdersWrite | Self::ProductsWrite | Self::CouponsWrite | Self::PeopleWrite => false,
+            Self::OrdersRead
+            | Self::ProductsRead
+            | Self::CouponsRead
+            | Self::PeopleRead
+            | Self::WebhooksRead => true,
+            Self::OrdersWrite
+            | Self::ProductsWrite
+            | Self::CouponsWrite
+            | Self::PeopleWrite
+            | Self::WebhooksWrite => false,
         }
     }
 }

@@ -8,7 +8,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::Response,
 };
-use deskwire_protocol::ids::{CouponId, OrderId, PackageId, ProductId, ReturnId, SkuId};
+use deskwire_protocol::ids::{
+    CouponId, OrderId, PackageId, ProductId, ReturnId, SkuId, WebhookDeliveryId, WebhookId,
+};
 use deskwire_protocol::{ErrorObject, UserId};
 use deskwire_store::ApiScope;
 use deskwire_workbench::{Caller, Workbench};
@@ -77,7 +79,7 @@ macro_rules! ids_in_paths {
     )*};
 }
 
-ids_in_paths!(OrderId, PackageId, ReturnId, ProductId, SkuId, CouponId, UserId);
+ids_in_paths!(OrderId, PackageId, ReturnId, ProductId, SkuId, CouponId, UserId, WebhookId, WebhookDeliveryId);
 
 type Running = Pin<Box<dyn Future<Output = Result<Response, Refusal>> + Send>>;
 type Run = dyn Fn(Call, Given) -> Result<Running, Refusal> + Send + Sync;

@@ -29,6 +29,7 @@ mod returns;
 mod schemas;
 mod serve;
 mod shape;
+mod webhooks;
 
 use std::sync::{Arc, LazyLock};
 
@@ -67,6 +68,7 @@ static ENDPOINTS: LazyLock<Vec<Arc<Endpoint>>> = LazyLock::new(|| {
         products::endpoints(),
         coupons::endpoints(),
         people::endpoints(),
+        webhooks::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -132,7 +132,7 @@ impl Output for Outcomes {
     }
 }
 
-fn json<T: JsonSchema>(description: &str, schemas: &mut Schemas) -> ResponseBuilder {
+pub(super) fn json<T: JsonSchema>(description: &str, schemas: &mut Schemas) -> ResponseBuilder {
     let content = Content::new(Some(answer_schema::<T>(schemas)));
     ResponseBuilder::new().description(description).content("application/json", content)
 }

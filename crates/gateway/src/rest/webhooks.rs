@@ -348,7 +348,8 @@ async fn rotate_secret(
 async fn test(call: Call, webhook_id: WebhookId, (): ()) -> Result<Shown<DeliveryResult>, Refusal> {
     let (store, now) = (&call.gate.store, call.gate.clock.now());
     let shop_id = call.bearer.shop_id();
-    let ping = deskwire_workbench::webhook_ping(&webhook_id, now).ok_or_else(|| refusal::internal(&"no ping"))?;
+    let ping = deskwire_workbench::webhook_ping(&webhook_id, now)
+        .ok_or_else(|| ErrorObject::from(ErrorType::Internal))?;
     match store.tell_webhook(shop_id, &webhook_id, &ping, now).await.map_err(of_store)? {
         Some(delivery) => Ok(Shown(DeliveryResult { delivery })),
         None => match store.webhook(shop_id, &webhook_id).await.map_err(of_store)? {
