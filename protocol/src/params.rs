@@ -67,7 +67,7 @@ pub fn field_error<E: std::fmt::Display>(whole: &str, error: &serde_path_to_erro
     let problem = problem.split(" at line ").next().unwrap_or(&problem).to_owned();
     let path = error.path().to_string();
     let path = if path == "." { "" } else { &path };
-    let own = ["missing field `", "unknown field `"]
+    let own = ["missing field `", "unknown field `", "duplicate field `"]
         .iter()
         .find_map(|start| problem.strip_prefix(start))
         .and_then(|rest| rest.split('`').next());

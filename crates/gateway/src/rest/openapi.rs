@@ -175,6 +175,8 @@ fn http_method(method: &Method) -> Option<HttpMethod> {
         Method::GET => Some(HttpMethod::Get),
         Method::PUT => Some(HttpMethod::Put),
         Method::POST => Some(HttpMethod::Post),
+        Method::PATCH => Some(HttpMethod::Patch),
+        Method::DELETE => Some(HttpMethod::Delete),
         _ => None,
     }
 }

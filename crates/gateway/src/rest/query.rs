@@ -36,7 +36,7 @@ pub(super) fn without_null(mut schema: Value) -> Value {
             return only.clone();
         }
     }
-    if let Some(kinds) = schema["type"].as_array_mut() {
+    if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
         kinds.retain(|kind| kind != "null");
         if let [only] = &kinds[..] {
             schema["type"] = only.clone();

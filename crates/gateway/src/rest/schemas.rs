@@ -104,7 +104,7 @@ impl Schemas {
 /// Nothing but the fields that there are, and none that the server makes.
 fn close(name: &str, schema: &mut Value) {
     let made = MADE.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, made)| made);
-    let Some(properties) = schema["properties"].as_object_mut() else { return };
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for field in made {
         properties.remove(*field);
     }

@@ -75,7 +75,7 @@ fn page(document: &Value) -> String {
 
 /// The operations under their headings, in the order of the document.
 fn headings(document: &Value) -> Vec<(&str, Vec<Place<'_>>)> {
-    const METHODS: [&str; 3] = ["get", "put", "post"];
+    const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
     let mut order: Vec<&str> = Vec::new();
     let mut under: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
     for endpoint in &*super::ENDPOINTS {
