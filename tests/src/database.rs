@@ -1,6 +1,6 @@
 //! The database under a running server, as another program gets at it: to change it, or to hold it up.
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use crate::{Server, within};
 
@@ -10,6 +10,17 @@ impl Server {
         let connection = connect(self.database_url()).await;
         execute(&connection, statement).await;
         drop(connection.close().await);
+    }
+
+    /// The one number that a query answers.
+    pub async fn number(&self, query: &str) -> i64 {
+        let connection = connect(self.database_url()).await;
+        let statement = Statement::from_string(connection.get_database_backend(), query);
+        let row = within(query, connection.query_one_raw(statement)).await;
+        let row = row.unwrap_or_else(|error| panic!("{query}: {error}")).expect("it answers a row");
+        let number = row.try_get_by_index(0).unwrap_or_else(|error| panic!("{query}: {error}"));
+        drop(connection.close().await);
+        number
     }
 
     /// Holds up everyone who wants to write into a conversation, until the grip is let go. Reading goes on.

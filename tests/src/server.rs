@@ -137,6 +137,20 @@ impl Server {
         http::get(self.address(), path).await
     }
 
+    /// A plain HTTP request with headers and a body.
+    pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        http::request(self.address(), method, path, headers, body).await
+    }
+
+    /// An API key of a shop, as `deskwire api-key create` prints it; without scopes it may do everything.
+    pub async fn api_key(&self, shop: &str, scopes: &[&str]) -> String {
+        let mut arguments = vec!["api-key", "create", "--shop", shop, "--name", "order system"];
+        scopes.iter().for_each(|scope| arguments.extend(["--scope", scope]));
+        let output = self.run_to_end(&arguments).await;
+        assert!(output.status.success(), "deskwire api-key: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a key is ASCII").trim_end().to_owned()
+    }
+
     /// The address of its database.
     pub fn database_url(&self) -> String {
         match &self.database {
