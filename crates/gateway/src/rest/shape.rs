@@ -128,7 +128,7 @@ mod tests {
     use crate::rest::{examples, schemas::Schemas};
     use deskwire_protocol::{order::Order, product::Product};
 
-    fn wrong<T: DeserializeOwned + schemars::JsonSchema>(
+    fn wrong<T: DeserializeOwned + JsonSchema>(
         mut document: Value,
         change: impl FnOnce(&mut Value),
     ) -> (String, String) {
