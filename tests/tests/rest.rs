@@ -335,6 +335,10 @@ async fn what_is_written_shows_at_once_in_an_open_workbench() {
     let document = openapi(&shop.server).await;
     let mut agent = shop.server.agent("bo").await;
     let order = example(&document, "/orders/{order_id}", "put");
+    // Agents are told of a buyer's things while they are attached to that buyer's conversation.
+    let mut buyer = shop.server.buyer(order["user_id"].as_str().unwrap()).await;
+    let here = buyer.open().await;
+    agent.attach(&here).await;
     shop.done("PUT", "/orders/576461413038785752", &order).await;
     let told = agent.push("workbench.changed").await;
     assert_eq!((told["kind"].as_str(), told["id"].as_str()), (Some("ORDER"), Some("576461413038785752")));
@@ -438,7 +442,7 @@ async fn limits_hold_and_say_when_to_come_again() {
     );
     for (sent, status) in [
         (format!("{head}7d0\r\n{}\r\n0\r\n\r\n", "x".repeat(2000)), "413"),
-        (format!("{head}5\r\n{{\"id\r\n"), "408"),
+        (format!("{head}4\r\n{{\"id\r\n"), "408"),
     ] {
         let mut stream = within("a connection", TcpStream::connect(shop.server.address())).await.unwrap();
         within("a request", stream.write_all(sent.as_bytes())).await.unwrap();

@@ -299,7 +299,7 @@ mod connect {
             server.terminal(&["connect", "--as", side, "--url", &url, "--codec", codec])
         };
         let mut mia = to("agent", "msgpack");
-        mia.shows("no conversation yet").await;
+        mia.shows("you are Mia").await;
         let mut alice = to("buyer", "json");
         alice.shows("you are Alice").await;
         alice.type_line("Where is my parcel?").await;

@@ -193,7 +193,7 @@ mod holds {
         assert_eq!(body["data"]["order"], shown["order"], "as the workbench shows it");
 
         let note = json!({ "order_id": "o-1", "text": "gift wrap", "version": 0 });
-        agent.call("workbench.orders.note.set", note).await;
+        agent.call("workbench.orders.note.set", note).await.unwrap();
         let noted = receiver.next().await.json();
         assert_eq!(
             (&noted["type"], &noted["sequence"]),

@@ -379,7 +379,10 @@ mod tests {
         };
         let scopes: Vec<_> =
             args.scopes.iter().flat_map(|word| &word.0).map(|scope| scope.as_str()).collect();
-        assert_eq!(scopes, ["orders:read", "products:read", "coupons:read", "people:read", "orders:write"]);
+        assert_eq!(
+            scopes,
+            ["orders:read", "products:read", "coupons:read", "people:read", "webhooks:read", "orders:write"]
+        );
     }
 
     #[test]

@@ -91,14 +91,14 @@ impl Intake {
         Ok(outcomes)
     }
 
-    /// Writes documents; `look` sees what was loaded and what is written.
+    /// Writes documents; `look` sees what was loaded, and may add to what is written.
     async fn take_in<N: Send>(
         &self,
         shop_id: &ShopId,
         editor: &Editor,
         documents: &Documents,
         step: Option<&ImportStep>,
-        look: impl Fn(&Shelf, &ShopChanges, Timestamp) -> N + Send + Sync,
+        look: impl Fn(&Shelf, &mut ShopChanges, Timestamp) -> N + Send + Sync,
     ) -> Result<(Outcomes, N), WorkbenchError> {
         let wanted = documents.wanted();
         let mut tries = 1;
@@ -109,7 +109,7 @@ impl Intake {
                 let outcomes = stage.take(documents);
                 let mut changes = stage.into_changes();
                 changes.import = step.map(|step| step.record(&outcomes));
-                let seen = look(loaded, &changes, now);
+                let seen = look(loaded, &mut changes, now);
                 (changes, (outcomes, seen))
             });
             match decided.await {

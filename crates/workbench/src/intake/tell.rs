@@ -4,6 +4,8 @@
 use deskwire_chat::bus;
 use deskwire_protocol::{ShopId, Timestamp, card::ThingKind, event::WorkbenchChanged, order::Editor};
 
+use deskwire_store::{Shelf, ShopChanges};
+
 use super::{Documents, Outcomes, Written};
 use crate::{Workbench, WorkbenchError, workbench::notices};
 
@@ -30,7 +32,11 @@ impl Workbench {
         editor: &Editor,
         documents: &Documents,
     ) -> Result<Outcomes, WorkbenchError> {
-        let (outcomes, notices) = self.intake().take_in(shop_id, editor, documents, None, notices).await?;
+        let look = |loaded: &Shelf, changes: &mut ShopChanges, now| {
+            changes.webhook_events = self.webhook_events(shop_id, loaded, changes, now);
+            notices(loaded, changes, now)
+        };
+        let (outcomes, notices) = self.intake().take_in(shop_id, editor, documents, None, look).await?;
         if !notices.is_empty() {
             self.stale().notify_one();
             self.chat().tell_workbenches(shop_id, gathered(notices, self.now())).await;
