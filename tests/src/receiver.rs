@@ -201,10 +201,12 @@ async fn serve(
     let length = if endless { "transfer-encoding: chunked\r\n" } else { "content-length: 0\r\n" };
     write!(head, "{length}connection: close\r\n\r\n").ok()?;
     connection.write_all(head.as_bytes()).await.ok()?;
-    while endless {
-        connection.write_all(b"400\r\n").await.ok()?;
-        connection.write_all(&[b'x'; 1024]).await.ok()?;
-        connection.write_all(b"\r\n").await.ok()?;
+    if endless {
+        loop {
+            connection.write_all(b"400\r\n").await.ok()?;
+            connection.write_all(&[b'x'; 1024]).await.ok()?;
+            connection.write_all(b"\r\n").await.ok()?;
+        }
     }
     connection.shutdown().await.ok()
 }

@@ -145,7 +145,9 @@ impl Server {
     /// An API key of a shop, as `deskwire api-key create` prints it; without scopes it may do everything.
     pub async fn api_key(&self, shop: &str, scopes: &[&str]) -> String {
         let mut arguments = vec!["api-key", "create", "--shop", shop, "--name", "order system"];
-        scopes.iter().for_each(|scope| arguments.extend(["--scope", scope]));
+        for scope in scopes {
+            arguments.extend(["--scope", scope]);
+        }
         let output = self.run_to_end(&arguments).await;
         assert!(output.status.success(), "deskwire api-key: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("a key is ASCII").trim_end().to_owned()

@@ -232,7 +232,7 @@ on_both_stores! {
             loop {
                 let page = shop.done("GET", &format!("/orders?page_size=4{query}&page_token={token}"), &Value::Null).await;
                 ids.extend(page["orders"].as_array().unwrap().iter().map(|order| order["id"].as_str().unwrap().to_owned()));
-                token = page["next_page_token"].as_str().unwrap().to_owned();
+                page["next_page_token"].as_str().unwrap().clone_into(&mut token);
                 if token.is_empty() {
                     break;
                 }
@@ -355,7 +355,7 @@ async fn a_key_does_what_its_scopes_say_until_it_is_revoked() {
     for (template, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let scope = operation["security"][0]["api_key"][0].as_str().unwrap();
-            let path = template.replace('{', "").replace('}', "");
+            let path = template.replace(['{', '}'], "");
             for (key, may) in [(&reads, scope.ends_with(":read")), (&coupons, scope == "coupons:write")] {
                 let answer = ask(server, key, &method.to_uppercase(), &path, &[], &Value::Null).await;
                 assert_eq!(answer.status == 403, !may, "{scope}: {method} {path}: {answer:?}");

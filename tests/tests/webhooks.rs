@@ -2,6 +2,7 @@
 //! should not.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::similar_names, reason = "a receiver has received")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -188,7 +189,8 @@ mod holds {
         assert_eq!((&body["type"], &body["sequence"]), (&json!("order.placed"), &json!(1)), "{body}");
         assert!(body["timestamp"].as_str().unwrap().ends_with('Z'), "{body}");
 
-        let mut agent = shop.server.agent("grace").await;
+        let grace = deskwire_tests::User::agent("grace").of_shop("shop");
+        let mut agent = shop.server.join(&grace).await;
         let shown = agent.call("workbench.orders.get", json!({ "order_id": "o-1" })).await.unwrap();
         assert_eq!(body["data"]["order"], shown["order"], "as the workbench shows it");
 

@@ -387,10 +387,10 @@ mod tests {
     #[test]
     fn a_note_is_an_event_of_its_own() {
         let mut loaded = Shelf::default();
-        let mut changed = record(OrderStatus::Unpaid);
-        loaded.orders.insert(changed.order.id.clone(), changed.clone());
-        changed.note = Some(note("gift wrap", 1));
-        let changes = ShopChanges { orders: vec![changed], ..ShopChanges::default() };
+        let mut noted = record(OrderStatus::Unpaid);
+        loaded.orders.insert(noted.order.id.clone(), noted.clone());
+        noted.note = Some(note("gift wrap", 1));
+        let changes = ShopChanges { orders: vec![noted], ..ShopChanges::default() };
         assert_eq!(kinds(&loaded, &changes), ["order.note.updated"]);
     }
 

@@ -64,7 +64,7 @@ pub(super) async fn put_one<D: Document>(
     let taken =
         D::put(call.workbench(), call.bearer.shop_id(), &call.caller().editor(), vec![document]).await?;
     let written = taken.into_iter().next().ok_or(WorkbenchError::NotFound)??;
-    Ok(Outcome::of(id, written))
+    Ok(Outcome::of(&id, written))
 }
 
 /// Writes each document, and says of each what came of it.

@@ -1,4 +1,4 @@
-//! One document of each kind, as it could be sent: for the OpenAPI document and its page. A test sends them all, in this
+//! One document of each kind, as it could be sent: for the `OpenAPI` document and its page. A test sends them all, in this
 //! order.
 
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 //! notes, and read them back. A key says which shop's; what may happen is decided by the workbench.
 //!
 //! A noun a file, each with its endpoints. An endpoint is one value: path, scope, types and function together, so that
-//! the routes and the OpenAPI document are made of the same list. The way of a request: `serve` -> `bearer` -> `limits`
+//! the routes and the `OpenAPI` document are made of the same list. The way of a request: `serve` -> `bearer` -> `limits`
 //! -> `body` -> `shape` -> the function of the noun -> workbench.
 
 mod bearer;

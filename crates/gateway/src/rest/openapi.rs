@@ -1,4 +1,4 @@
-//! All endpoints as an OpenAPI document, made of the same list as the routes.
+//! All endpoints as an `OpenAPI` document, made of the same list as the routes.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -93,7 +93,7 @@ const REFUSALS: &[(StatusCode, &str, &str)] = &[
 /// Made once.
 pub(super) static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 
-/// The REST API as an OpenAPI document.
+/// The REST API as an `OpenAPI` document.
 #[must_use]
 pub fn openapi() -> &'static Value {
     &DOCUMENT

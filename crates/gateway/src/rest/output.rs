@@ -93,7 +93,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(id: impl ToString, written: Written) -> Self {
+    pub(super) fn of(id: &impl ToString, written: Written) -> Self {
         Self { id: Some(id.to_string()), result: written.into(), error: None }
     }
 }

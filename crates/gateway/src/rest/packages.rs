@@ -108,5 +108,5 @@ async fn track(
 ) -> Result<Outcome, Refusal> {
     let (shop_id, editor) = (call.bearer.shop_id(), call.caller().editor());
     let written = call.workbench().add_tracking(shop_id, &editor, &package_id, post.events).await?;
-    Ok(Outcome::of(package_id, written))
+    Ok(Outcome::of(&package_id, written))
 }

@@ -159,5 +159,5 @@ impl InBody for InventoryPut {
 async fn put_inventory(call: Call, sku_id: SkuId, Body(put): Body<InventoryPut>) -> Result<Outcome, Refusal> {
     let (shop_id, editor) = (call.bearer.shop_id(), call.caller().editor());
     let written = call.workbench().put_inventory(shop_id, &editor, &sku_id, put.inventory).await?;
-    Ok(Outcome::of(sku_id, written))
+    Ok(Outcome::of(&sku_id, written))
 }

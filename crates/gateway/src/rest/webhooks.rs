@@ -448,6 +448,7 @@ fn switched_off() -> ErrorObject {
     ErrorObject::new(ErrorType::Conflict, "the webhook is switched off: switch it on first")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn of_store(error: StoreError) -> Refusal {
     refusal::of_store(&error).into()
 }

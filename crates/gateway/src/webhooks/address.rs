@@ -35,7 +35,7 @@ impl fmt::Display for AddressRange {
 /// Ranges of IPv4 that are not of the public network, from IANA's registry of special-purpose addresses; broader where
 /// a part of a range has an exception that no receiver of webhooks is at.
 const NOT_PUBLIC_V4: &[(Ipv4Addr, u8)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network
+    (Ipv4Addr::UNSPECIFIED, 8),           // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // carrier-grade NAT
     (Ipv4Addr::new(127, 0, 0, 0), 8),     // loopback

@@ -50,7 +50,7 @@ impl Default for WebhooksConfig {
             ca_file: None,
             connect_timeout: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(15),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             concurrency: 64,
             concurrency_per_webhook: 8,
             poll_interval: Duration::from_secs(1),

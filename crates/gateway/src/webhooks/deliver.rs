@@ -159,15 +159,12 @@ impl Round {
         let failing_before = now.minus(gate.config.webhooks.disable_after);
         let results = std::mem::take(&mut self.unwritten);
         let writing = gate.store.finish_webhook_deliveries(&results, now, failing_before);
-        match self.known(timeout(gate.config.request_timeout, writing).await) {
-            Some(switched_off) => {
-                switched_off.iter().for_each(tell_switched_off);
-                true
-            }
-            None => {
-                self.unwritten = results;
-                false
-            }
+        if let Some(switched_off) = self.known(timeout(gate.config.request_timeout, writing).await) {
+            switched_off.iter().for_each(tell_switched_off);
+            true
+        } else {
+            self.unwritten = results;
+            false
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) async fn seed(
     taken(workbench.put_packages(&shop_id, &editor, things.packages()?).await)?;
     taken(workbench.put_returns(&shop_id, &editor, things.returns()?).await)?;
     taken(workbench.put_coupons(&shop_id, &editor, things.coupons()?).await)?;
-    for note in things.notes() {
+    for note in Things::notes() {
         let order_id = OrderId::new(note.order_id)?;
         for (version, (agent, text)) in (0..).zip(note.versions) {
             let name =

@@ -171,6 +171,7 @@ impl Things {
         read(orders)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a row of a table")]
     fn order(
         &self,
         number: i64,
@@ -247,6 +248,7 @@ impl Things {
         ])
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a row of a table")]
     fn package(
         &self,
         order: i64,
@@ -351,7 +353,7 @@ impl Things {
     }
 
     /// The shop's notes, one of which was edited.
-    pub(crate) fn notes(&self) -> Vec<Notes> {
+    pub(crate) fn notes() -> Vec<Notes> {
         let notes = |number, versions| Notes { order_id: order_id(number), versions };
         vec![
             notes(
@@ -454,6 +456,6 @@ mod tests {
             assert!(of(status), "{status:?}");
         }
         assert!(coupons.iter().any(|coupon| coupon.display_type == DisplayType::Chat));
-        assert!(things.notes().iter().any(|note| note.versions.len() > 1));
+        assert!(Things::notes().iter().any(|note| note.versions.len() > 1));
     }
 }

@@ -129,9 +129,8 @@ async fn import(
         progress.accepted += taken;
         progress.refused += refused + (outcomes.len() as u64 - taken);
         bar.set_position(to);
-        (rows, batch) = match next.await.context("a row could not be taken apart")? {
-            (rows, batch) => (rows, batch?),
-        };
+        let (read, next) = next.await.context("a row could not be taken apart")?;
+        (rows, batch) = (read, next?);
     }
     bar.finish_and_clear();
     Ok((digest, progress))

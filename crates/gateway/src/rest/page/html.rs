@@ -84,7 +84,7 @@ impl Html {
             }
             Value::String(_) => self.tag("i", "", |html| html.text(&value.to_string())),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-                self.text(&value.to_string())
+                self.text(&value.to_string());
             }
         }
     }

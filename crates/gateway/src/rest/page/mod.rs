@@ -1,4 +1,4 @@
-//! The reference page: the OpenAPI document as one HTML page, rendered here, that needs no script and nothing from
+//! The reference page: the `OpenAPI` document as one HTML page, rendered here, that needs no script and nothing from
 //! elsewhere.
 
 mod html;
@@ -64,7 +64,9 @@ fn page(document: &Value) -> String {
         });
         for (heading, places) in &headings {
             html.tag("h2", &format!("id=\"{}\"", slug(heading)), |html| html.text(heading));
-            places.iter().for_each(|place| operation(html, document, place));
+            for place in places {
+                operation(html, document, place);
+            }
         }
         refusals(html, document);
         schema::all(html, document);
@@ -112,7 +114,7 @@ fn operation(html: &mut Html, document: &Value, place: &Place<'_>) {
             html.tag("code", "class=\"path\"", |html| html.text(place.path));
             let scope = operation["security"][0]["api_key"][0].as_str().unwrap_or_default();
             html.tag("span", "class=\"scope\" title=\"The scope that the key needs\"", |html| {
-                html.text(scope)
+                html.text(scope);
             });
         });
         html.prose(operation["summary"].as_str().unwrap_or_default());

@@ -17,7 +17,9 @@ pub(super) fn all(html: &mut Html, document: &Value) {
                 html.tag("p", "class=\"kind\"", |html| kind(html, schema));
             } else {
                 html.tag("table", "", |html| {
-                    values(schema).into_iter().for_each(|value| value_row(html, &value))
+                    for value in values(schema) {
+                        value_row(html, &value);
+                    }
                 });
             }
         });
