@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// Prints a token for a buyer or an agent.
     Token(TokenArgs),
     /// Reads files of a shop's things: orders, packages, tracking, returns, products, coupons, buyers, agents. Goes on
-    /// where it was broken off. Exits with 1 when rows were refused.
+    /// where it was broken off. Exits with 3 when rows were refused.
     Import(ImportArgs),
     /// Withdraws all tokens that a user has been given so far, and closes the user's sockets.
     Revoke(RevokeArgs),

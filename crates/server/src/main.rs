@@ -26,12 +26,21 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// As clap does for a wrong command line.
 const BAD_SETTINGS: u8 = 2;
 
+/// An import came to its end, and not all rows were taken.
+const ROWS_REFUSED: u8 = 3;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("deskwire: {error:#}");
-            if error.is::<ConfigError>() { ExitCode::from(BAD_SETTINGS) } else { ExitCode::FAILURE }
+            if error.is::<ConfigError>() {
+                ExitCode::from(BAD_SETTINGS)
+            } else if error.is::<import::Refused>() {
+                ExitCode::from(ROWS_REFUSED)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use deskwire_chat::{Clock, SystemClock};
 use deskwire_protocol::{
     ShopId,
@@ -62,9 +62,13 @@ pub(crate) async fn run(args: &ImportArgs, settings: &Settings) -> anyhow::Resul
     }
     report.finish()?;
     store.close().await?;
-    ensure!(refused == 0, "{refused} rows were refused, all others are taken");
-    Ok(())
+    if refused == 0 { Ok(()) } else { Err(Refused(refused).into()) }
 }
+
+/// Not everything was taken, and the report says what was not.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} rows were refused, all others are taken")]
+pub(crate) struct Refused(u64);
 
 fn kind_of(path: &Path, said: Option<Kind>) -> anyhow::Result<Kind> {
     if let Some(kind) = said {
