@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use deskwire_protocol::{
     ConversationId, ShopId, Timestamp,
     card::{CouponSendCardParams, ThingKind},
+    conversation::ConversationStatus,
     coupon::{
         BuyerCouponsListParams, BuyerCouponsListResult, Claim, ClaimResult, Coupon, CouponClaimParams,
         CouponCreateParams, CouponDuplicateParams, CouponIssueParams, CouponParams, CouponResult,
@@ -104,6 +105,10 @@ impl Workbench {
         let wanted = Wanted { orders, ..Wanted::default() };
         let made = self
             .make(caller, "coupons.issue", client_id, wanted, id.clone(), |loaded, now| {
+                // What could not be sent is not made. One that was made before is: this is not asked then.
+                if audience.status == ConversationStatus::Closed {
+                    return Err(WorkbenchError::ChatInactive);
+                }
                 let order = params.order_id.as_ref().and_then(|id| loaded.orders.get(id));
                 coupons::issue(
                     &params,

@@ -2,11 +2,11 @@
 //! bounded batches, so that a thing in thousands of conversations delays no message; changes that come meanwhile are
 //! taken together.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use deskwire_protocol::{ShopId, Timestamp, UserId};
+use deskwire_protocol::{ShopId, Timestamp, UserId, coupon::Claim};
 use deskwire_store::{CardRefresh, ShownCard, Subject};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -17,49 +17,55 @@ use crate::{
     workbench::system,
 };
 
-/// Things that are worked on at once.
-const THINGS: u32 = 8;
+/// Things that are worked on at once: one in thousands of conversations does not keep others waiting.
+const THINGS: usize = 8;
 /// Cards that are read, rendered and written at once.
 const CARDS: u32 = 100;
 /// A node that has taken a thing is done with it, or dead, after so long; then another takes it.
-const LEASE: Duration = Duration::from_mins(1);
+const LEASE: Duration = Duration::from_mins(5);
 /// The newest cards of a thing that a buyer is looking at.
 const OWN_CARDS: u32 = 10;
 
 impl Workbench {
     /// Renders again whatever has changed, until `shutdown`.
     pub(crate) async fn keep_cards_true(&self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            match shutdown.run_until_cancelled(self.refresh_cards()).await {
-                None => return,
-                // There may be more.
-                Some(Ok(taken)) if taken > 0 => continue,
-                Some(Ok(_)) => {}
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "cards could not be rendered again; it is tried again soon");
+        shutdown.run_until_cancelled(self.follow_changes()).await;
+    }
+
+    async fn follow_changes(&self) {
+        let mut under_way: Vec<(ShopId, Subject)> = Vec::new();
+        let mut passes = FuturesUnordered::new();
+        loop {
+            let free = THINGS - passes.len();
+            if free > 0 {
+                let now = self.now();
+                match self.store().take_card_refreshes(now, now.plus(LEASE), &under_way, free).await {
+                    Ok(taken) => {
+                        for refresh in taken {
+                            under_way.push((refresh.shop_id.clone(), refresh.subject.clone()));
+                            passes.push(self.pass(refresh));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cards could not be looked at; it is tried again soon");
+                    }
                 }
             }
             let idle = timeout(self.config().poll_interval, self.stale().notified());
-            if shutdown.run_until_cancelled(idle).await.is_none() {
-                return;
+            tokio::select! {
+                Some(done) = passes.next() => under_way.retain(|thing| *thing != done),
+                _ = idle => {}
             }
         }
     }
 
-    /// How many things were due.
-    async fn refresh_cards(&self) -> Result<usize, WorkbenchError> {
-        let now = self.now();
-        let due = self.store().take_card_refreshes(now, now.plus(LEASE), THINGS).await?;
-        let taken = due.len();
-        stream::iter(due)
-            .for_each_concurrent(None, |refresh| async move {
-                // Left to the next one who takes it, when the lease is over.
-                if let Err(error) = self.refresh(&refresh).await {
-                    tracing::warn!(%error, kind = refresh.subject.kind(), "a thing's cards could not be rendered again");
-                }
-            })
-            .await;
-        Ok(taken)
+    /// All cards of a thing; which thing it was.
+    async fn pass(&self, refresh: CardRefresh) -> (ShopId, Subject) {
+        // Left to the next one who takes it, when the lease is over.
+        if let Err(error) = self.refresh(&refresh).await {
+            tracing::warn!(%error, kind = refresh.subject.kind(), "a thing's cards could not be rendered again");
+        }
+        (refresh.shop_id, refresh.subject)
     }
 
     async fn refresh(&self, refresh: &CardRefresh) -> Result<(), WorkbenchError> {
@@ -75,17 +81,10 @@ impl Workbench {
             let cards = self.store().shown_cards(shop_id, subject, after, CARDS).await?;
             let is_last = cards.len() < usize::try_from(CARDS).unwrap_or(usize::MAX);
             after = cards.last().map(ShownCard::place);
-            let changes = self.show(shop_id, &picture, &cards).await?;
+            let changes = self.show(shop_id, subject, &picture, &cards).await?;
             next = [next, changes].into_iter().flatten().min();
             if is_last {
                 break;
-            }
-            if began.elapsed() > LEASE / 2 {
-                // The rest is rendered by whoever takes it then, and what is rendered already is passed quickly.
-                tracing::info!(
-                    kind = subject.kind(),
-                    "a thing has more cards than can be rendered in one go"
-                );
             }
             // As long as it took: half of the time, and of the database, is for others.
             sleep(page_began.elapsed()).await;
@@ -103,7 +102,7 @@ impl Workbench {
                 return Ok(());
             }
             let Some(picture) = self.picture(shop_id, subject).await? else { return Ok(()) };
-            self.show(shop_id, &picture, &cards).await.map(drop)
+            self.show(shop_id, subject, &picture, &cards).await.map(drop)
         };
         let outcome: Result<(), WorkbenchError> = shown.await;
         if let Err(error) = outcome {
@@ -116,9 +115,11 @@ impl Workbench {
     async fn show(
         &self,
         shop_id: &ShopId,
+        subject: &Subject,
         picture: &Picture,
         cards: &[ShownCard],
     ) -> Result<Option<Timestamp>, WorkbenchError> {
+        let claims = self.claims_behind(shop_id, subject, cards).await?;
         let mut next: Option<Timestamp> = None;
         let mut writes = Vec::new();
         let renderer: UserId =
@@ -126,12 +127,11 @@ impl Workbench {
         for shown in cards {
             let message = &shown.message;
             let Some(card) = CardRef::of(&message.content) else { continue };
-            let claims = self.claims(shop_id, &card.subject(), &shown.buyer_id).await?;
             let old = message.content.card();
             let viewer = Viewer {
                 buyer_id: &shown.buyer_id,
                 speech: self.speech(shown.locale.as_deref()),
-                claims: &claims,
+                claims: claims.get(&shown.buyer_id).map_or(&[], Vec::as_slice),
                 acts: old.map_or(&[], |card| card.acts.as_slice()),
                 sent_time: message.create_time,
             };
@@ -154,5 +154,21 @@ impl Workbench {
             written?;
         }
         Ok(next)
+    }
+
+    /// Of a coupon: what each of the buyers who see these cards has of it, in one read.
+    async fn claims_behind(
+        &self,
+        shop_id: &ShopId,
+        subject: &Subject,
+        cards: &[ShownCard],
+    ) -> Result<HashMap<UserId, Vec<Claim>>, WorkbenchError> {
+        let Subject::Coupon(coupon_id) = subject else { return Ok(HashMap::new()) };
+        let buyers: Vec<UserId> = cards.iter().map(|shown| shown.buyer_id.clone()).collect();
+        let mut claims: HashMap<UserId, Vec<Claim>> = HashMap::new();
+        for record in self.store().claims_of_buyers(shop_id, coupon_id, &buyers).await? {
+            claims.entry(record.buyer_id).or_default().push(record.claim);
+        }
+        Ok(claims)
     }
 }

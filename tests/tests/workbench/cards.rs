@@ -1,6 +1,7 @@
 //! K1 to K4: cards of all kinds, in the buyer's language, kept true.
 
-use deskwire_tests::{Client, User, everywhere};
+use deskwire_tests::{Client, ServerOptions, Setting, User, everywhere};
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::fixtures::{HOUR, Scene, coupon, delivered, now, order, package, product, with};
@@ -78,11 +79,11 @@ everywhere! {
         let mut scene = Scene::set(setting, &[("orders", vec![order("o-1", "ana", "AWAITING_SHIPMENT")])]).await;
         let message = scene.send_card("workbench.orders.send_card", "order_id", "o-1").await;
         assert_eq!(message["content"]["card"]["status"]["code"], "AWAITING_SHIPMENT");
-        let shipped = with(order("o-1", "ana", "IN_TRANSIT"), json!({
-            "create_time": message["content"]["card"]["nothing"], "update_time": now() - HOUR,
-        }));
         let made = scene.bo.call("workbench.orders.get", json!({"order_id": "o-1"})).await.unwrap();
-        let shipped = with(shipped, json!({"create_time": made["order"]["create_time"]}));
+        let shipped = with(
+            order("o-1", "ana", "IN_TRANSIT"),
+            json!({"create_time": made["order"]["create_time"], "update_time": now() - HOUR}),
+        );
         scene.server.import(User::SHOP, "orders", &[shipped]).await;
         let revised = scene.revised(&message, |card| card["status"]["code"] == "IN_TRANSIT").await;
         assert_eq!((&revised["revision"], &revised["content"]["card"]["revision"]), (&json!(1), &json!(1)));
@@ -130,4 +131,42 @@ everywhere! {
         let mut cleo = scene.server.buyer("cleo").await;
         assert_eq!(cleo.call("card.act", open).await.unwrap_err().kind(), "not_found");
     }
+}
+
+#[tokio::test]
+async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_messages_go_on() {
+    const BUYERS: usize = 250;
+    let server = ServerOptions::new(Setting::default())
+        .env("DESKWIRE_GATEWAY__AGENT_SENDS_PER_SECOND", 10_000)
+        .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 10_000)
+        .start()
+        .await;
+    server.import(User::SHOP, "coupons", &[coupon("c-1", "Five off", 1_000)]).await;
+    let mut bo = server.agent("bo").await;
+    let mut buyers = Vec::new();
+    for number in 0..BUYERS {
+        let mut buyer = server.buyer(&format!("buyer-{number}")).await;
+        let here = buyer.open().await;
+        let card = json!({"conversation_id": here, "client_message_id": "card", "coupon_id": "c-1"});
+        bo.call("workbench.coupons.send_card", card).await.unwrap();
+        buyers.push((buyer, here));
+    }
+    bo.call("workbench.coupons.deactivate", json!({"coupon_id": "c-1"})).await.unwrap();
+    let talk = async {
+        let (buyer, here) = (server.buyer("buyer-0"), buyers[0].1.clone());
+        let mut buyer = buyer.await;
+        for number in 0..5 {
+            buyer.say(&here, &format!("still here {number}")).await;
+        }
+    };
+    talk.await;
+    let seen = join_all(buyers.into_iter().map(|(mut buyer, here)| async move {
+        let ended = |push: &Value| push["message"]["content"]["card"]["status"]["code"] == "DEACTIVATED";
+        buyer.push_where("message.revised", ended).await;
+        let history = buyer.history(&here).await;
+        let card = history.iter().find(|message| message["content"]["type"] == "COUPON_CARD").unwrap();
+        card["revision"].as_i64().unwrap()
+    }))
+    .await;
+    assert_eq!(seen, vec![1; BUYERS], "once in each");
 }

@@ -9,7 +9,7 @@ use crate::fixtures::{DAY, Scene, coupon, delivered, now, package, product};
 everywhere! {
     async fn every_method_of_the_workbench_answers_in_its_own_type(setting: Setting) {
         let things = [
-            ("orders", vec![delivered("o-1", "ana")]),
+            ("orders", vec![delivered("o-1", "ana"), delivered("o-2", "ana")]),
             ("packages", vec![package("pk-1", "o-1")]),
             ("products", vec![product("p-1", "Linen shirt", 9)]),
             ("coupons", vec![coupon("c-1", "Five off", 9), coupon("c-2", "Six off", 9)]),
@@ -75,9 +75,13 @@ everywhere! {
         ask::<method::WorkbenchReturnsList>(bo, json!({}), &mut answered).await;
         ask::<method::WorkbenchReturnsGet>(bo, json!({"return_id": request}), &mut answered).await;
         ask::<method::WorkbenchReturnsApprove>(bo, json!({"return_id": request}), &mut answered).await;
-        let second = json!({"return_id": request, "reason_text": "no"});
-        assert_eq!(bo.call("workbench.returns.reject", second).await.unwrap_err().kind(), "conflict");
-        answered.push(MethodName::WorkbenchReturnsReject);
+        let other = json!({
+            "client_return_id": "r-2", "order_id": "o-2", "return_type": "RETURN_AND_REFUND", "return_reason": "damaged",
+            "items": [{"order_line_item_id": "1", "quantity": 1}],
+        });
+        let other = ana.call("buyer.returns.submit", other).await.unwrap()["return"]["return_id"].clone();
+        let answer = json!({"return_id": other, "reason_text": "It was worn."});
+        ask::<method::WorkbenchReturnsReject>(bo, answer, &mut answered).await;
         let of_workbench = |name: &str| ["workbench.", "buyer.", "card."].iter().any(|noun| name.starts_with(noun));
         for method in MethodName::ALL.iter().filter(|method| of_workbench(method.as_str())) {
             assert!(answered.contains(method), "{} was never called", method.as_str());

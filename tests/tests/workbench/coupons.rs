@@ -117,4 +117,17 @@ everywhere! {
         assert_eq!(placed["order"]["payment"]["total_amount"]["amount"], "22.00");
         assert_eq!(ids(&scene.ana.call("buyer.orders.list", json!({})).await.unwrap()["orders"]).len(), 2);
     }
+
+    async fn c5_no_personalized_coupon_is_made_that_cannot_be_sent(setting: Setting) {
+        let mut scene = Scene::set(setting, &[]).await;
+        scene.bo.call("conversation.close", json!({"conversation_id": scene.here})).await.unwrap();
+        let issue = json!({
+            "conversation_id": scene.here, "client_coupon_id": "sorry", "title": "Sorry", "reason": "late",
+            "discount": {"type": "AMOUNT_OFF", "reduction_amount": money("3.00")},
+        });
+        let refused = scene.bo.call("workbench.coupons.issue", issue).await.unwrap_err();
+        assert_eq!(refused.kind(), "chat_inactive");
+        let all = scene.bo.call("workbench.coupons.list", json!({"display_type": "CHAT"})).await.unwrap();
+        assert_eq!(all["coupons"], json!([]));
+    }
 }

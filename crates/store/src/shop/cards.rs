@@ -157,33 +157,40 @@ impl Store {
     }
 
     /// Takes things of all shops whose cards are to be rendered again by now, longest due first. Until `lease_end` no
-    /// other node takes them, unless they change again; a node that died leaves them to be taken then.
+    /// other node takes them, unless they change again; a node that died leaves them to be taken then. Those of `under_way`
+    /// are left until whoever is at them has done with them: changes meanwhile are taken together then.
     pub async fn take_card_refreshes(
         &self,
         now: Timestamp,
         lease_end: Timestamp,
-        limit: u32,
+        under_way: &[(ShopId, Subject)],
+        limit: usize,
     ) -> Result<Vec<CardRefresh>, StoreError> {
         let mut params = self.params();
         let sql = format!(
             "SELECT shop_id, subject_kind, subject_id, generation FROM card_refresh WHERE due_time <= {}
-             ORDER BY due_time LIMIT {limit}",
-            params.push(now.millis())
+             ORDER BY due_time LIMIT {}",
+            params.push(now.millis()),
+            limit + under_way.len()
         );
         // Read first, without a lock: most of the time there is nothing to take.
-        let due = self.rows(sql, params).await?;
+        let mut due = Vec::new();
+        for row in self.rows(sql, params).await? {
+            let kind: String = row::get(&row, "subject_kind")?;
+            let thing =
+                (row::shop_id(&row, "card_refresh")?, Subject::read(&kind, row::get(&row, "subject_id")?)?);
+            if due.len() < limit && !under_way.contains(&thing) {
+                let (shop_id, subject) = thing;
+                let generation = row::get::<i64>(&row, "generation")? + 1;
+                due.push(CardRefresh { shop_id, subject, generation });
+            }
+        }
         if due.is_empty() {
             return Ok(Vec::new());
         }
         let transaction = self.begin().await?;
         let mut taken = Vec::with_capacity(due.len());
-        for row in &due {
-            let kind: String = row::get(row, "subject_kind")?;
-            let refresh = CardRefresh {
-                shop_id: row::shop_id(row, "card_refresh")?,
-                subject: Subject::read(&kind, row::get(row, "subject_id")?)?,
-                generation: row::get::<i64>(row, "generation")? + 1,
-            };
+        for refresh in due {
             let mut params = self.params();
             let end = params.push(lease_end.millis());
             let generation = params.push(refresh.generation);

@@ -152,6 +152,30 @@ impl Store {
         Ok(found)
     }
 
+    /// What these buyers have of a coupon.
+    pub async fn claims_of_buyers(
+        &self,
+        shop_id: &ShopId,
+        coupon_id: &CouponId,
+        buyers: &[UserId],
+    ) -> Result<Vec<ClaimRecord>, StoreError> {
+        let mut found = Vec::new();
+        for buyers in buyers.chunks(ROWS) {
+            let mut params = self.params();
+            let list = params.list(buyers.iter().map(|id| id.as_str().into()));
+            let sql = format!(
+                "SELECT {CLAIM} FROM coupon_claim c
+                 WHERE c.buyer_id IN ({list}) AND c.shop_id = {} AND c.coupon_id = {} ORDER BY c.buyer_id, c.number",
+                params.push(shop_id.as_str()),
+                params.push(coupon_id.as_str())
+            );
+            for row in self.rows(sql, params).await? {
+                found.push(claim(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The claim that was used on an order, with whose it is.
     pub async fn claim_on_order(
         &self,

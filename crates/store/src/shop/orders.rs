@@ -329,10 +329,28 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<(ShopId, OrderRecord)>, StoreError> {
+        self.orders_due("remind_time", now, limit).await
+    }
+
+    /// Orders of all shops that were placed here and not paid in time, longest due first.
+    pub async fn orders_lapsing(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(ShopId, OrderRecord)>, StoreError> {
+        self.orders_due("lapse_time", now, limit).await
+    }
+
+    async fn orders_due(
+        &self,
+        column: &'static str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(ShopId, OrderRecord)>, StoreError> {
         let mut params = self.params();
         let sql = format!(
-            "SELECT o.shop_id, {ORDER} FROM shop_order o {NOTE} WHERE o.remind_time <= {}
-             ORDER BY o.remind_time LIMIT {limit}",
+            "SELECT o.shop_id, {ORDER} FROM shop_order o {NOTE} WHERE o.{column} <= {}
+             ORDER BY o.{column} LIMIT {limit}",
             params.push(now.millis())
         );
         let rows = self.rows(sql, params).await?;
@@ -357,22 +375,6 @@ impl Store {
         let taken = transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0;
         transaction.commit().await?;
         Ok(taken)
-    }
-
-    /// Orders of all shops that were placed here and not paid in time, longest due first.
-    pub async fn orders_lapsing(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<(ShopId, OrderRecord)>, StoreError> {
-        let mut params = self.params();
-        let sql = format!(
-            "SELECT o.shop_id, {ORDER} FROM shop_order o {NOTE} WHERE o.lapse_time <= {}
-             ORDER BY o.lapse_time LIMIT {limit}",
-            params.push(now.millis())
-        );
-        let rows = self.rows(sql, params).await?;
-        rows.iter().map(|row| Ok((row::shop_id(row, "shop_order")?, order(row)?))).collect()
     }
 }
 

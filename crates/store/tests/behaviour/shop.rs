@@ -420,7 +420,7 @@ async fn racing_claims_never_exceed_the_limit(backend: Backend) {
 async fn a_change_marks_the_cards_of_nothing_that_no_message_shows(backend: Backend) {
     let (world, store) = World::with_store(backend).await;
     put_orders(&store, &shop("a"), vec![order("o-1", "ana", 7)]).await;
-    assert_eq!(store.take_card_refreshes(NOW, NOW, 10).await.unwrap(), []);
+    assert_eq!(store.take_card_refreshes(NOW, NOW, &[], 10).await.unwrap(), []);
     let subject = Subject::Order(OrderId::new("o-1").unwrap());
     assert_eq!(store.shown_cards(&shop("a"), &subject, None, 10).await.unwrap(), []);
     assert_eq!(world.raw().await.number("SELECT count(*) FROM card_refresh").await, 0);
