@@ -6,9 +6,8 @@ use std::{collections::HashMap, time::Duration};
 
 use deskwire_protocol::{ShopId, Timestamp, UserId, coupon::Claim};
 use deskwire_store::{CardRefresh, ShownCard, Subject};
-use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::JoinMap};
 
 use crate::{
     Workbench, WorkbenchError,
@@ -33,17 +32,18 @@ impl Workbench {
     }
 
     async fn follow_changes(&self) {
-        let mut under_way: Vec<(ShopId, Subject)> = Vec::new();
-        let mut passes = FuturesUnordered::new();
+        // Each in a task of its own: none that holds a connection waits for this loop, which waits for one itself.
+        let mut passes: JoinMap<(ShopId, Subject), ()> = JoinMap::new();
         loop {
             let free = THINGS - passes.len();
             if free > 0 {
                 let now = self.now();
+                let under_way: Vec<_> = passes.keys().cloned().collect();
                 match self.store().take_card_refreshes(now, now.plus(LEASE), &under_way, free).await {
                     Ok(taken) => {
                         for refresh in taken {
-                            under_way.push((refresh.shop_id.clone(), refresh.subject.clone()));
-                            passes.push(self.pass(refresh));
+                            let thing = (refresh.shop_id.clone(), refresh.subject.clone());
+                            passes.spawn(thing, self.clone().pass(refresh));
                         }
                     }
                     Err(error) => {
@@ -53,19 +53,23 @@ impl Workbench {
             }
             let idle = timeout(self.config().poll_interval, self.stale().notified());
             tokio::select! {
-                Some(done) = passes.next() => under_way.retain(|thing| *thing != done),
+                Some((thing, ended)) = passes.join_next() => {
+                    // Taken again when its lease is over; the cards of all others are none the worse.
+                    if let Err(error) = ended {
+                        tracing::error!(%error, kind = thing.1.kind(), "rendering a thing's cards broke off");
+                    }
+                }
                 _ = idle => {}
             }
         }
     }
 
-    /// All cards of a thing; which thing it was.
-    async fn pass(&self, refresh: CardRefresh) -> (ShopId, Subject) {
+    /// All cards of a thing.
+    async fn pass(self, refresh: CardRefresh) {
         // Left to the next one who takes it, when the lease is over.
         if let Err(error) = self.refresh(&refresh).await {
             tracing::warn!(%error, kind = refresh.subject.kind(), "a thing's cards could not be rendered again");
         }
-        (refresh.shop_id, refresh.subject)
     }
 
     async fn refresh(&self, refresh: &CardRefresh) -> Result<(), WorkbenchError> {

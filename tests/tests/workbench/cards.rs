@@ -170,3 +170,33 @@ async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_message
     .await;
     assert_eq!(seen, vec![1; BUYERS], "once in each");
 }
+
+#[tokio::test]
+async fn k3_many_things_that_change_at_once_leave_the_database_to_others_and_are_all_rendered_again() {
+    const PRODUCTS: usize = 24;
+    // With one connection whoever holds it must let go of it by himself.
+    let server = ServerOptions::new(Setting::default())
+        .env("DESKWIRE_DATABASE__CONNECTIONS", 1)
+        .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 1_000)
+        .start()
+        .await;
+    let listed = |name: &str, age: i64| -> Vec<Value> {
+        let listed = (0..PRODUCTS).map(|number| product(&format!("p-{number}"), &format!("{name} {number}"), 3));
+        listed.map(|product| with(product, json!({"update_time": now() - age}))).collect()
+    };
+    server.import(User::SHOP, "products", &listed("Shirt", HOUR)).await;
+    let mut ana = server.buyer("ana").await;
+    let here = ana.open().await;
+    let mut bo = server.agent("bo").await;
+    for number in 0..PRODUCTS {
+        let product_ids = [format!("p-{number}")];
+        let card = json!({"conversation_id": here, "client_message_id": number.to_string(), "product_ids": product_ids});
+        bo.call("workbench.products.send_card", card).await.unwrap();
+    }
+    server.import(User::SHOP, "products", &listed("Dress", 0)).await;
+    for _ in 0..PRODUCTS {
+        ana.push_where("message.revised", |push| push["message"]["content"]["card"]["text"].to_string().contains("Dress"))
+            .await;
+    }
+    assert!(!server.log().contains("WARN"), "nobody waited in vain: {}", server.log());
+}
