@@ -11,7 +11,7 @@ use crate::{
     CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
     messages::messages_sql,
     row::{self, CONVERSATION, PEOPLE},
-    sql::{Params, ROWS},
+    sql::{Params, ROWS, filled_up},
 };
 
 /// By what a send is known again.
@@ -103,7 +103,7 @@ impl Store {
         let mut loaded = Loaded::default();
         for ids in needs.conversations.chunks(ROWS) {
             let mut params = self.params();
-            let list = params.list(ids.iter().map(|id| id.get().into()));
+            let list = params.list(filled_up(ids).map(|id| id.get().into()));
             let lock = match self.backend() {
                 DbBackend::Postgres => "ORDER BY conversation_id FOR UPDATE",
                 _ => "",
@@ -162,7 +162,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut params = self.params();
         let mut wanted = Vec::with_capacity(keys.len());
-        for (index, key) in keys.iter().enumerate() {
+        for (index, key) in filled_up(keys).enumerate() {
             wanted.push(vec![
                 Value::from(i64::try_from(index).unwrap_or(i64::MAX)),
                 key.conversation_id.get().into(),
@@ -235,10 +235,12 @@ impl Store {
     async fn write(&self, transaction: &DatabaseTransaction, changes: &Changes) -> Result<(), StoreError> {
         for messages in changes.messages.chunks(ROWS) {
             let mut rows = Vec::with_capacity(messages.len());
-            for message in messages {
+            for (place, message) in filled_up(messages).enumerate() {
+                // What only fills up has no place in the sequence, and is left out.
+                let seq = (place < messages.len()).then_some(message.seq.get());
                 rows.push(vec![
                     message.conversation_id.get().into(),
-                    message.seq.get().into(),
+                    seq.into(),
                     message.buyer_prev_seq.get().into(),
                     row::wire_word(&message.sender.role)?.into(),
                     message.sender.user_id.as_ref().map(|id| id.as_str().to_owned()).into(),
@@ -254,7 +256,8 @@ impl Store {
             let rows = params.rows(rows.into_iter());
             let sql = format!(
                 "INSERT INTO message (conversation_id, seq, buyer_prev_seq, sender_role, sender_id, sender_name,
-                     client_message_id, content, visibility, recalled, create_time) VALUES {rows}"
+                     client_message_id, content, visibility, recalled, create_time)
+                 SELECT * FROM (VALUES {rows}) AS v WHERE v.column2 IS NOT NULL"
             );
             transaction.execute_raw(self.statement(sql, params.values)).await?;
         }
@@ -264,7 +267,7 @@ impl Store {
         self.write_cards(transaction, &changes.cards).await?;
         for conversations in changes.conversations.chunks(ROWS) {
             let mut rows = Vec::with_capacity(conversations.len());
-            for record in conversations {
+            for record in filled_up(conversations) {
                 rows.push(vec![
                     record.conversation_id.get().into(),
                     row::wire_word(&record.status)?.into(),

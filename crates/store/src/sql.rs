@@ -5,6 +5,17 @@ use sea_orm::{DbBackend, Value};
 /// Rows written into one statement at most; below the 32,766 parameters of `SQLite` for rows of up to 16 columns.
 pub(crate) const ROWS: usize = 2_000;
 
+/// How many rows the statements of the writers come in. Each text is prepared once and kept; were there one for every
+/// number of rows, a busy server would keep hundreds of them, large ones, and have none at hand.
+const COUNTS: [usize; 22] =
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024, 1_536, ROWS];
+
+/// The rows, and then the last one again, up to a number for which a statement may be prepared already.
+pub(crate) fn filled_up<T>(rows: &[T]) -> impl Iterator<Item = &T> {
+    let count = COUNTS.into_iter().find(|count| *count >= rows.len()).unwrap_or(rows.len());
+    rows.iter().chain(rows.last().into_iter().cycle().take(count - rows.len()))
+}
+
 /// Collects parameters and hands out their placeholders.
 #[derive(Clone)]
 pub(crate) struct Params {
@@ -53,5 +64,21 @@ impl Params {
     fn place(&mut self, value: Value, sql: &mut String) {
         self.values.push(value);
         if self.counted { sql.push('?') } else { sql.push_str(&format!("${}", self.values.len())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_filled_up_by_the_last_one_to_few_numbers_and_by_half_at_most() {
+        assert_eq!(filled_up::<u8>(&[]).count(), 0);
+        assert_eq!(filled_up(&[1, 2, 3, 4, 5]).copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 5]);
+        for rows in 1..=ROWS {
+            let filled = filled_up(&vec![(); rows]).count();
+            assert!(COUNTS.contains(&filled) && filled >= rows && filled <= rows + rows / 2, "{rows}: {filled}");
+        }
+        assert_eq!(filled_up(&vec![(); ROWS + 1]).count(), ROWS + 1);
     }
 }
