@@ -1,4 +1,5 @@
-//! An event in sequence, encoded once per codec and side however many receive it.
+//! An event in sequence, encoded once per codec and side however many receive it; once for both sides where they see
+//! the same.
 
 use std::sync::OnceLock;
 
@@ -13,7 +14,7 @@ use deskwire_store::{EventRecord, Side};
 #[derive(Debug)]
 pub struct Event {
     record: EventRecord,
-    /// By codec, then by side: `prev_seq` is not the same for both sides.
+    /// By codec, then by side: after a private note `prev_seq` is not the same for both.
     encoded: [[OnceLock<Bytes>; 2]; 2],
 }
 
@@ -43,8 +44,8 @@ impl Event {
             Codec::MsgPack => 1,
         };
         let side_slot = match side {
-            Side::Buyer => 0,
-            Side::Shop => 1,
+            Side::Buyer if self.prev_seq(Side::Buyer) != self.prev_seq(Side::Shop) => 0,
+            Side::Buyer | Side::Shop => 1,
         };
         self.encoded[codec_slot][side_slot]
             .get_or_init(|| {
