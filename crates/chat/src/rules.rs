@@ -123,8 +123,18 @@ pub(crate) enum Effect {
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Result<Outcome, ChatError>>,
     pub(crate) effects: Vec<Effect>,
-    /// The new state of every conversation that changed, and whether only messages changed it.
-    pub(crate) changed: Vec<(ConversationRecord, bool)>,
+    /// Conversations that changed.
+    pub(crate) touched: Vec<Touched>,
+}
+
+/// A conversation that changed, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    pub(crate) conversation_id: ConversationId,
+    pub(crate) shop_id: ShopId,
+    pub(crate) buyer_id: UserId,
+    /// By nothing but messages.
+    pub(crate) only_messages: bool,
 }
 
 impl Command {
@@ -213,18 +223,22 @@ pub(crate) fn decide<'a>(
         touched: HashMap::new(),
     };
     let outcomes = commands.map(|command| batch.apply(command)).collect();
-    let touched: Vec<_> = batch
-        .touched
-        .iter()
-        .filter_map(|(id, only_messages)| Some((batch.loaded.conversations.get(id)?.clone(), *only_messages)))
-        .collect();
-    let changes = Changes {
-        conversations: touched.iter().map(|(record, _)| record.clone()).collect(),
-        messages: batch.created,
-        revisions: batch.revised,
-        cards: batch.cards,
-    };
-    (changes, Decided { outcomes, effects: batch.effects, changed: touched })
+    let mut touched = Vec::with_capacity(batch.touched.len());
+    let mut conversations = Vec::with_capacity(batch.touched.len());
+    for (conversation_id, only_messages) in batch.touched {
+        if let Some(record) = batch.loaded.conversations.remove(&conversation_id) {
+            touched.push(Touched {
+                conversation_id,
+                shop_id: record.shop_id.clone(),
+                buyer_id: record.buyer.user_id.clone(),
+                only_messages,
+            });
+            conversations.push(record);
+        }
+    }
+    let changes =
+        Changes { conversations, messages: batch.created, revisions: batch.revised, cards: batch.cards };
+    (changes, Decided { outcomes, effects: batch.effects, touched })
 }
 
 struct Batch {

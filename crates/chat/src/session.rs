@@ -18,6 +18,7 @@ use deskwire_protocol::{
         Empty, Entry, HistoryParams, HistoryResult, ListParams, ListResult, NoteParams, OpenParams,
         ReadParams, ReadResult, SyncParams, SyncResult, TagParams, TakeParams, TransferParams, TypingParams,
     },
+    error::Current,
     event::{EventName, PresenceEvent},
     message::{RecallParams, Recalled, SendParams, Sent},
     session::SessionUser,
@@ -161,18 +162,31 @@ impl Session {
 
     /// Sends a message.
     pub fn send(&self, params: SendParams) -> impl Future<Output = Result<Sent, ChatError>> + Send + use<> {
-        let content = Content::from(params.content);
-        let checked = check_content(&content, "content.text");
-        let action = Action::Send {
-            client_message_id: params.client_message_id,
-            content,
-            visibility: Visibility::All,
-            if_last_seq: params.if_last_seq,
-            if_assignee: params.if_assignee,
-            shows: None,
-        };
-        let outcome = self.submit(params.conversation_id, checked, action);
+        let (id, checked, action) = sending(params);
+        let outcome = self.submit(id, checked, action);
         async move { sent(outcome.await?) }
+    }
+
+    /// Sends a message without a task that waits for its end: the writer itself calls `then`, right after the event was
+    /// handed over. It must be quick.
+    pub fn send_then(&self, params: SendParams, then: impl FnOnce(Result<Sent, ChatError>) + Send + 'static) {
+        let (id, checked, action) = sending(params);
+        if let Err(error) = checked {
+            return then(Err(error));
+        }
+        let chat = Arc::clone(&self.chat);
+        let listener = Arc::clone(&self.listener);
+        let answer = move |outcome| match outcome {
+            Ok(outcome) => then(sent(outcome)),
+            Err(ChatError::Conflict(current)) => {
+                let store = chat.store.clone();
+                chat.tasks.spawn(async move {
+                    then(Err(conflict_now(&store, &listener.scope, id, current).await));
+                });
+            }
+            Err(error) => then(Err(error)),
+        };
+        self.chat.writers.submit_then(self.command(id, action), Box::new(answer));
     }
 
     /// Writes a private note.
@@ -487,23 +501,21 @@ impl Session {
         checked: Result<(), ChatError>,
         action: Action,
     ) -> impl Future<Output = Result<Outcome, ChatError>> + Send + use<> {
-        let command =
-            Command { scope: self.listener.scope.clone(), name: self.name.clone(), conversation_id, action };
-        let answer = checked.and_then(|()| self.chat.writers.submit(command));
+        let answer = checked.and_then(|()| self.chat.writers.submit(self.command(conversation_id, action)));
         let store = self.chat.store.clone();
-        let scope = self.listener.scope.clone();
+        let listener = Arc::clone(&self.listener);
         async move {
             match await_answer(answer?).await {
-                Err(ChatError::Conflict(mut current)) => {
-                    // The writer knows how things stand, but has not read what was said last.
-                    if let Some(record) = store.conversation(&scope, conversation_id).await? {
-                        current.latest_message = view_one(&store, record, scope.side()).await?.latest_message;
-                    }
-                    Err(ChatError::Conflict(current))
+                Err(ChatError::Conflict(current)) => {
+                    Err(conflict_now(&store, &listener.scope, conversation_id, current).await)
                 }
                 outcome => outcome,
             }
         }
+    }
+
+    fn command(&self, conversation_id: ConversationId, action: Action) -> Command {
+        Command { scope: self.listener.scope.clone(), name: self.name.clone(), conversation_id, action }
     }
 
     fn change(
@@ -744,6 +756,44 @@ async fn view_one(store: &Store, record: ConversationRecord, side: Side) -> Resu
         None => None,
     };
     Ok(view::conversation(record, side, latest.as_ref()))
+}
+
+/// The conflict, with what was said last: the writer knows how things stand, but has not read that.
+async fn conflict_now(
+    store: &Store,
+    scope: &Scope,
+    conversation_id: ConversationId,
+    mut current: Box<Current>,
+) -> ChatError {
+    let latest = async {
+        Ok(match store.conversation(scope, conversation_id).await? {
+            Some(record) => view_one(store, record, scope.side()).await?.latest_message,
+            None => None,
+        })
+    };
+    // Boxed: it is rare, and every request would be as large.
+    match Box::pin(latest).await {
+        Ok(latest) => {
+            current.latest_message = latest;
+            ChatError::Conflict(current)
+        }
+        Err(error) => error,
+    }
+}
+
+/// What a message asks of the writer, and whether it may.
+fn sending(params: SendParams) -> (ConversationId, Result<(), ChatError>, Action) {
+    let content = Content::from(params.content);
+    let checked = check_content(&content, "content.text");
+    let action = Action::Send {
+        client_message_id: params.client_message_id,
+        content,
+        visibility: Visibility::All,
+        if_last_seq: params.if_last_seq,
+        if_assignee: params.if_assignee,
+        shows: None,
+    };
+    (params.conversation_id, checked, action)
 }
 
 fn sent(outcome: Outcome) -> Result<Sent, ChatError> {

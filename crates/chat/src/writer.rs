@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use deskwire_protocol::ConversationId;
+use deskwire_protocol::Visibility;
 use deskwire_store::{Store, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -22,15 +22,18 @@ use crate::{
     ChatConfig, ChatError, Clock,
     bus::{Bus, Changed, Notice, Read, Topic},
     event::Event,
-    rules::{self, Command, Decided, Effect, Outcome},
+    rules::{self, Command, Decided, Effect, Outcome, Touched},
     spawn_vital,
 };
 
 type Reply = Result<Outcome, ChatError>;
 
+/// What is done with the reply. The writer does it itself, so it must be quick.
+pub(crate) type Answer = Box<dyn FnOnce(Reply) + Send>;
+
 struct Queued {
     command: Command,
-    reply: oneshot::Sender<Reply>,
+    answer: Answer,
     expires: Instant,
 }
 
@@ -84,18 +87,31 @@ impl Writers {
     /// Puts the command behind those before it; the order of calls is the order of effects.
     pub(crate) fn submit(&self, command: Command) -> Result<oneshot::Receiver<Reply>, ChatError> {
         let (reply, answer) = oneshot::channel();
+        // Whoever asked may be gone; the effect stands all the same.
+        self.enqueue(command, Box::new(move |outcome| drop(reply.send(outcome)))).map_err(|(error, _)| error)?;
+        Ok(answer)
+    }
+
+    /// The same, without a task that waits: `answer` is called when the command is through, or at once if it cannot be
+    /// taken.
+    pub(crate) fn submit_then(&self, command: Command, answer: Answer) {
+        if let Err((error, answer)) = self.enqueue(command, answer) {
+            answer(Err(error));
+        }
+    }
+
+    fn enqueue(&self, command: Command, answer: Answer) -> Result<(), (ChatError, Answer)> {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         if queues.is_empty() {
-            return Err(ChatError::ShuttingDown);
+            return Err((ChatError::ShuttingDown, answer));
         }
         let shard =
             usize::try_from(command.conversation_id.get().unsigned_abs() % queues.len() as u64).unwrap_or(0);
         let expires = Instant::now() + self.request_timeout;
-        queues[shard].try_send(Queued { command, reply, expires }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => ChatError::Busy,
-            mpsc::error::TrySendError::Closed(_) => ChatError::ShuttingDown,
-        })?;
-        Ok(answer)
+        queues[shard].try_send(Queued { command, answer, expires }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(queued) => (ChatError::Busy, queued.answer),
+            mpsc::error::TrySendError::Closed(queued) => (ChatError::ShuttingDown, queued.answer),
+        })
     }
 
     /// Takes no more, and returns when all that was taken is answered.
@@ -113,64 +129,85 @@ struct Writer {
     config: ChatConfig,
 }
 
+/// What is committed together.
+struct Batch {
+    commands: Vec<Command>,
+    /// One a command.
+    answers: Vec<Answer>,
+    /// When the one that has waited longest must be answered.
+    expires: Instant,
+}
+
+impl Batch {
+    fn of(queued: impl Iterator<Item = Queued>, expires: Instant) -> Self {
+        let mut batch = Self { commands: Vec::new(), answers: Vec::new(), expires };
+        for queued in queued {
+            batch.expires = batch.expires.min(queued.expires);
+            batch.commands.push(queued.command);
+            batch.answers.push(queued.answer);
+        }
+        batch
+    }
+
+    fn refuse(self, error: &ChatError) {
+        for answer in self.answers {
+            answer(Err(error.clone()));
+        }
+    }
+}
+
 impl Writer {
     async fn run(self, mut queue: mpsc::Receiver<Queued>) {
-        let mut batch = Vec::with_capacity(self.config.commit_batch);
-        while queue.recv_many(&mut batch, self.config.commit_batch).await > 0 {
+        let mut waiting = Vec::with_capacity(self.config.commit_batch);
+        while queue.recv_many(&mut waiting, self.config.commit_batch).await > 0 {
             let now = Instant::now();
-            let mut due = Vec::with_capacity(batch.len());
-            for queued in batch.drain(..) {
-                if queued.expires <= now {
-                    answer(queued.reply, Err(ChatError::Timeout));
-                } else {
-                    due.push(queued);
-                }
-            }
+            let (due, late) = waiting.drain(..).partition::<Vec<_>, _>(|queued| queued.expires > now);
+            Batch::of(late.into_iter(), now).refuse(&ChatError::Timeout);
             if !due.is_empty() {
-                self.write(due).await;
+                self.write(Batch::of(due.into_iter(), now + self.config.request_timeout)).await;
             }
         }
     }
 
-    async fn write(&self, batch: Vec<Queued>) {
+    async fn write(&self, batch: Batch) {
         metrics::histogram!("deskwire_commit_batch_commands")
-            .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+            .record(u32::try_from(batch.commands.len()).unwrap_or(u32::MAX));
         let started = Instant::now();
-        let decided = self.commit(&batch).await;
+        let decided = self.commit(&batch.commands, batch.expires).await;
         metrics::histogram!("deskwire_commit_seconds").record(started.elapsed());
         match decided {
-            Ok(decided) => self.conclude(batch, decided).await,
+            Ok(decided) => self.conclude(batch.answers, decided).await,
             // One command that the database cannot take must not fail its neighbours.
-            Err(ChatError::Store(error)) if !error.is_unavailable() && batch.len() > 1 => {
-                tracing::warn!(%error, commands = batch.len(), "a commit was refused: trying its commands one by one");
-                for queued in batch {
-                    let alone = vec![queued];
-                    match self.commit(&alone).await {
-                        Ok(decided) => self.conclude(alone, decided).await,
-                        Err(error) => refuse(alone, &error),
+            Err(ChatError::Store(error)) if !error.is_unavailable() && batch.commands.len() > 1 => {
+                let commands = batch.commands.len();
+                tracing::warn!(%error, commands, "a commit was refused: trying its commands one by one");
+                for (command, answer) in batch.commands.into_iter().zip(batch.answers) {
+                    match self.commit(&[command], batch.expires).await {
+                        Ok(decided) => self.conclude(vec![answer], decided).await,
+                        Err(error) => answer(Err(error)),
                     }
                 }
             }
-            Err(error) => refuse(batch, &error),
+            Err(error) => batch.refuse(&error),
         }
     }
 
-    async fn commit(&self, batch: &[Queued]) -> Result<Decided, ChatError> {
-        let commands = || batch.iter().map(|queued| &queued.command);
-        let needs = rules::needs(commands());
+    async fn commit(&self, commands: &[Command], expires: Instant) -> Result<Decided, ChatError> {
+        let needs = rules::needs(commands.iter());
         let now = self.clock.now();
-        let commit = self
-            .store
-            .commit(&needs, |loaded| rules::decide(loaded, commands(), now, self.config.recall_window));
-        match timeout(self.config.request_timeout, commit).await {
+        let commit = self.store.commit(&needs, |loaded| {
+            rules::decide(loaded, commands.iter(), now, self.config.recall_window)
+        });
+        match timeout_at(expires, commit).await {
             Ok(decided) => Ok(decided.map_err(|error: StoreError| ChatError::Store(Arc::new(error)))?),
             // It may have been committed: the sender asks again with the same id and learns.
             Err(_) => Err(ChatError::Timeout),
         }
     }
 
-    async fn conclude(&self, batch: Vec<Queued>, decided: Decided) {
-        let notices = self.notices(&decided);
+    async fn conclude(&self, answers: Vec<Answer>, decided: Decided) {
+        let Decided { outcomes, effects, touched } = decided;
+        let notices = self.notices(effects, &touched);
         if !notices.is_empty() {
             let published = timeout(self.config.publish_timeout, self.bus.publish(notices)).await;
             match published {
@@ -185,67 +222,50 @@ impl Writer {
                 }
             }
         }
-        for (queued, outcome) in batch.into_iter().zip(decided.outcomes) {
-            answer(queued.reply, outcome);
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            answer(outcome);
         }
     }
 
-    fn notices(&self, decided: &Decided) -> Vec<(Topic, Notice)> {
-        let topics: HashMap<ConversationId, (Topic, Topic)> = decided
-            .changed
-            .iter()
-            .map(|(record, _)| {
-                let shop = Topic::Shop(record.shop_id.clone());
-                let buyer = Topic::Buyer(record.shop_id.clone(), record.buyer.user_id.clone());
-                (record.conversation_id, (shop, buyer))
-            })
-            .collect();
-        let topics = |id| topics.get(&id).cloned();
-        let mut notices = Vec::with_capacity(decided.effects.len() * 2 + decided.changed.len() * 2);
+    fn notices(&self, effects: Vec<Effect>, touched: &[Touched]) -> Vec<(Topic, Notice)> {
+        let by_id: HashMap<_, _> = touched.iter().map(|touched| (touched.conversation_id, touched)).collect();
+        let mut notices = Vec::with_capacity(effects.len() * 2 + touched.len() * 2);
         let mut told = 0_u64;
-        for effect in &decided.effects {
+        for effect in effects {
             match effect {
                 Effect::Event(record) => {
-                    let Some((shop, buyer)) = topics(record.message.conversation_id) else { continue };
+                    let Some(touched) = by_id.get(&record.message.conversation_id) else { continue };
                     told += 1;
-                    let event = Arc::new(Event::new(record.clone()));
-                    if record.message.visibility == deskwire_protocol::Visibility::All {
-                        notices.push((buyer, Notice::Event(Arc::clone(&event))));
+                    let visibility = record.message.visibility;
+                    let event = Arc::new(Event::new(record));
+                    if visibility == Visibility::All {
+                        notices.push((buyer_of(touched), Notice::Event(Arc::clone(&event))));
                     }
-                    notices.push((shop, Notice::Event(event)));
+                    notices.push((shop_of(touched), Notice::Event(event)));
                 }
                 Effect::Read { conversation_id, reader, seq } => {
-                    let Some((shop, buyer)) = topics(*conversation_id) else { continue };
-                    let read = Read {
-                        conversation_id: *conversation_id,
-                        reader: reader.clone(),
-                        seq: *seq,
-                        read_time: self.clock.now(),
-                    };
-                    notices.push((shop, Notice::Read(read.clone())));
-                    notices.push((buyer, Notice::Read(read)));
+                    let Some(touched) = by_id.get(&conversation_id) else { continue };
+                    let read = Read { conversation_id, reader, seq, read_time: self.clock.now() };
+                    notices.push((shop_of(touched), Notice::Read(read.clone())));
+                    notices.push((buyer_of(touched), Notice::Read(read)));
                 }
             }
         }
         metrics::counter!("deskwire_events_committed_total").increment(told);
-        for (record, only_messages) in &decided.changed {
-            let changed = Changed { conversation_id: record.conversation_id, only_messages: *only_messages };
-            if let Some((shop, buyer)) = topics(record.conversation_id) {
-                notices.push((shop, Notice::Changed(changed.clone())));
-                notices.push((buyer, Notice::Changed(changed)));
-            }
+        for touched in touched {
+            let changed =
+                Changed { conversation_id: touched.conversation_id, only_messages: touched.only_messages };
+            notices.push((shop_of(touched), Notice::Changed(changed.clone())));
+            notices.push((buyer_of(touched), Notice::Changed(changed)));
         }
         notices
     }
 }
 
-fn refuse(batch: Vec<Queued>, error: &ChatError) {
-    for queued in batch {
-        answer(queued.reply, Err(error.clone()));
-    }
+fn shop_of(touched: &Touched) -> Topic {
+    Topic::Shop(touched.shop_id.clone())
 }
 
-fn answer(reply: oneshot::Sender<Reply>, outcome: Reply) {
-    // Whoever asked may be gone; the effect stands all the same.
-    drop(reply.send(outcome));
+fn buyer_of(touched: &Touched) -> Topic {
+    Topic::Buyer(touched.shop_id.clone(), touched.buyer_id.clone())
 }

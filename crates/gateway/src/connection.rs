@@ -8,10 +8,7 @@ use deskwire_protocol::{
     event::{EventName, SessionExpiring},
 };
 use futures::{FutureExt, StreamExt};
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::debug;
 
@@ -88,7 +85,7 @@ async fn live(socket: &mut Socket, caller: &Arc<Caller>) -> Ending {
                 watch.heartbeat.heard();
                 take_ready(socket, caller, read)
             }
-            () = caller.session.outbox().ready() => flush_soon(socket, caller).await,
+            () = caller.session.outbox().ready() => flush(socket, caller).await,
             () = timer.as_mut() => watch.tick(socket, caller).await,
         };
         if let Some(ending) = ending {
@@ -126,12 +123,6 @@ fn take(caller: &Arc<Caller>, inbound: Inbound) -> Option<Ending> {
         dispatch(caller, &frame);
     }
     None
-}
-
-/// Lets whoever else is ready go first, so that the reply that follows an event leaves with it; then writes.
-async fn flush_soon(socket: &mut Socket, caller: &Caller) -> Option<Ending> {
-    yield_now().await;
-    flush(socket, caller).await
 }
 
 /// Writes all that waits in the outbox, in one go.

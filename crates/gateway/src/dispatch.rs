@@ -11,7 +11,10 @@ use std::{
 use deskwire_chat::{ChatError, Hold, Session};
 use deskwire_protocol::{
     ErrorObject, ErrorType, Inbound, Method, MethodName, Params, Refused, Request, Role, SendContent,
-    conversation::Conversation, message::SendParams, method, session::Pong,
+    conversation::Conversation,
+    message::{SendParams, Sent},
+    method,
+    session::Pong,
 };
 use deskwire_workbench::named_orders;
 use serde::Serialize;
@@ -201,24 +204,45 @@ impl Call<'_> {
         responder.answer(&params.read::<M::Params>().map(|_| answer()), Vec::new());
     }
 
-    /// A buyer's message may name orders, of which the agents beside the chat are told.
+    /// A buyer's message may name orders, of which the agents beside the chat are told. The writer itself puts the reply
+    /// into the outbox, right behind the event: no task a message, and both leave by one flush.
     fn send_message(self) {
-        let caller = Arc::clone(self.caller);
-        self.send::<method::MessageSend, _>(move |session, params: SendParams| {
-            let SendContent::Text { text } = &params.content;
-            let named = match caller.role() {
-                Role::Buyer => named_orders(text),
-                Role::Agent | Role::Admin => Vec::new(),
-            };
-            let sending = session.send(params);
-            async move {
-                let sent = sending.await?;
-                if !named.is_empty() {
-                    workbench::tell_named_orders(&caller, sent, named);
-                }
-                Ok(sent)
+        if let Some(error) = self.over_the_rate() {
+            return self.responder.refuse(error);
+        }
+        let Self { caller, responder, params } = self;
+        let params: SendParams = match params.read() {
+            Ok(params) => params,
+            Err(error) => return responder.refuse(error),
+        };
+        let SendContent::Text { text } = &params.content;
+        let named = match caller.role() {
+            Role::Buyer => named_orders(text),
+            Role::Agent | Role::Admin => Vec::new(),
+        };
+        let telling = Arc::clone(caller);
+        let tell = move |sent| {
+            if !named.is_empty() {
+                workbench::tell_named_orders(&telling, sent, named);
             }
-        });
+        };
+        match caller.lane.turn_if_taken() {
+            None => caller.session.send_then(params, move |outcome| {
+                let outcome = outcome.inspect(|sent| tell(*sent)).map_err(refusal::of_chat);
+                responder.answer(&outcome, Vec::new());
+            }),
+            Some(mut turn) => {
+                let session = Arc::clone(&caller.session);
+                spawn(caller, responder, async move {
+                    turn.comes().await;
+                    let sending = session.send(params);
+                    drop(turn);
+                    let sent = sending.await.map_err(refusal::of_chat)?;
+                    tell(sent);
+                    Ok((sent, Vec::new()))
+                });
+            }
+        }
     }
 
     /// A write that counts as a send.
