@@ -18,7 +18,8 @@ pub struct ChatConfig {
     pub attach_page: u32,
     /// Conversations that one session may be attached to.
     pub attachments: usize,
-    /// A command not committed by then is answered with `request_timeout`.
+    /// A command that is not committed by then is answered with `request_timeout`: half of it is for its turn, half for its
+    /// commit.
     pub request_timeout: Duration,
     /// How long handing events to the bus may take before the repair sweep is left to bring them.
     pub publish_timeout: Duration,

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -96,7 +97,7 @@ impl Writers {
     /// taken.
     pub(crate) fn submit_then(&self, command: Command, answer: Answer) {
         if let Err((error, answer)) = self.enqueue(command, answer) {
-            answer(Err(error));
+            give(answer, Err(error));
         }
     }
 
@@ -107,7 +108,7 @@ impl Writers {
         }
         let shard =
             usize::try_from(command.conversation_id.get().unsigned_abs() % queues.len() as u64).unwrap_or(0);
-        let expires = Instant::now() + self.request_timeout;
+        let expires = Instant::now() + half(self.request_timeout);
         queues[shard].try_send(Queued { command, answer, expires }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(queued) => (ChatError::Busy, queued.answer),
             mpsc::error::TrySendError::Closed(queued) => (ChatError::ShuttingDown, queued.answer),
@@ -129,32 +130,8 @@ struct Writer {
     config: ChatConfig,
 }
 
-/// What is committed together.
-struct Batch {
-    commands: Vec<Command>,
-    /// One a command.
-    answers: Vec<Answer>,
-    /// When the one that has waited longest must be answered.
-    expires: Instant,
-}
-
-impl Batch {
-    fn of(queued: impl Iterator<Item = Queued>, expires: Instant) -> Self {
-        let mut batch = Self { commands: Vec::new(), answers: Vec::new(), expires };
-        for queued in queued {
-            batch.expires = batch.expires.min(queued.expires);
-            batch.commands.push(queued.command);
-            batch.answers.push(queued.answer);
-        }
-        batch
-    }
-
-    fn refuse(self, error: &ChatError) {
-        for answer in self.answers {
-            answer(Err(error.clone()));
-        }
-    }
-}
+/// Both halves of what was queued.
+type Batch = (Vec<Command>, Vec<Answer>);
 
 impl Writer {
     async fn run(self, mut queue: mpsc::Receiver<Queued>) {
@@ -162,43 +139,44 @@ impl Writer {
         while queue.recv_many(&mut waiting, self.config.commit_batch).await > 0 {
             let now = Instant::now();
             let (due, late) = waiting.drain(..).partition::<Vec<_>, _>(|queued| queued.expires > now);
-            Batch::of(late.into_iter(), now).refuse(&ChatError::Timeout);
+            let late = late.into_iter().map(|queued| queued.answer).collect();
+            refuse(late, &ChatError::Timeout);
             if !due.is_empty() {
-                self.write(Batch::of(due.into_iter(), now + self.config.request_timeout)).await;
+                let batch = due.into_iter().map(|queued| (queued.command, queued.answer)).unzip();
+                self.write(batch, now + half(self.config.request_timeout)).await;
             }
         }
     }
 
-    async fn write(&self, batch: Batch) {
+    async fn write(&self, (commands, answers): Batch, deadline: Instant) {
         metrics::histogram!("deskwire_commit_batch_commands")
-            .record(u32::try_from(batch.commands.len()).unwrap_or(u32::MAX));
+            .record(u32::try_from(commands.len()).unwrap_or(u32::MAX));
         let started = Instant::now();
-        let decided = self.commit(&batch.commands, batch.expires).await;
+        let decided = self.commit(&commands, deadline).await;
         metrics::histogram!("deskwire_commit_seconds").record(started.elapsed());
         match decided {
-            Ok(decided) => self.conclude(batch.answers, decided).await,
+            Ok(decided) => self.conclude(answers, decided).await,
             // One command that the database cannot take must not fail its neighbours.
-            Err(ChatError::Store(error)) if !error.is_unavailable() && batch.commands.len() > 1 => {
-                let commands = batch.commands.len();
-                tracing::warn!(%error, commands, "a commit was refused: trying its commands one by one");
-                for (command, answer) in batch.commands.into_iter().zip(batch.answers) {
-                    match self.commit(&[command], batch.expires).await {
+            Err(ChatError::Store(error)) if !error.is_unavailable() && commands.len() > 1 => {
+                tracing::warn!(%error, commands = commands.len(), "a commit was refused: trying its commands one by one");
+                for (command, answer) in commands.into_iter().zip(answers) {
+                    match self.commit(&[command], deadline).await {
                         Ok(decided) => self.conclude(vec![answer], decided).await,
-                        Err(error) => answer(Err(error)),
+                        Err(error) => refuse(vec![answer], &error),
                     }
                 }
             }
-            Err(error) => batch.refuse(&error),
+            Err(error) => refuse(answers, &error),
         }
     }
 
-    async fn commit(&self, commands: &[Command], expires: Instant) -> Result<Decided, ChatError> {
+    async fn commit(&self, commands: &[Command], deadline: Instant) -> Result<Decided, ChatError> {
         let needs = rules::needs(commands.iter());
         let now = self.clock.now();
         let commit = self.store.commit(&needs, |loaded| {
             rules::decide(loaded, commands.iter(), now, self.config.recall_window)
         });
-        match timeout_at(expires, commit).await {
+        match timeout_at(deadline, commit).await {
             Ok(decided) => Ok(decided.map_err(|error: StoreError| ChatError::Store(Arc::new(error)))?),
             // It may have been committed: the sender asks again with the same id and learns.
             Err(_) => Err(ChatError::Timeout),
@@ -223,7 +201,7 @@ impl Writer {
             }
         }
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            answer(outcome);
+            give(answer, outcome);
         }
     }
 
@@ -259,6 +237,25 @@ impl Writer {
             notices.push((buyer_of(touched), Notice::Changed(changed)));
         }
         notices
+    }
+}
+
+/// Of the time that a request has, a half is for its turn and a half for its commit: whoever has waited long does not cut
+/// short the commit of those who have not.
+fn half(request_timeout: Duration) -> Duration {
+    request_timeout / 2
+}
+
+fn refuse(answers: Vec<Answer>, error: &ChatError) {
+    for answer in answers {
+        give(answer, Err(error.clone()));
+    }
+}
+
+/// One answer that panics leaves the others, and the writer, as they were.
+fn give(answer: Answer, reply: Reply) {
+    if catch_unwind(AssertUnwindSafe(|| answer(reply))).is_err() {
+        tracing::error!("answering a command panicked");
     }
 }
 
