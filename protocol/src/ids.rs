@@ -1,6 +1,6 @@
 //! A type for every id, so that one can never be passed for another. On the wire every id is a string.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -25,12 +25,13 @@ pub enum IdError {
     Form,
 }
 
+// Shared, not copied: an id is kept in many places for each socket, and cloned several times for each message.
 macro_rules! string_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(#[schemars(length(min = 1, max = 128))] Box<str>);
+        pub struct $name(#[schemars(length(min = 1, max = 128))] Arc<str>);
 
         impl $name {
             /// Checks the form: 1 to 128 bytes, no control characters.
@@ -43,7 +44,7 @@ macro_rules! string_id {
                 } else if id.chars().any(char::is_control) {
                     Err(IdError::Control)
                 } else {
-                    Ok(Self(id.into_boxed_str()))
+                    Ok(Self(id.into()))
                 }
             }
 

@@ -465,18 +465,42 @@ mod http {
         }
     }
 
+    fn with_certificate(
+        directory: &Directory,
+        made: &rcgen::CertifiedKey<rcgen::KeyPair>,
+    ) -> ServerOptions {
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        ServerOptions::new(Setting::default())
+            .env("DESKWIRE_GATEWAY__TLS_CERTIFICATE_FILE", directory.write("cert.pem", &certificate))
+            .env("DESKWIRE_GATEWAY__TLS_KEY_FILE", directory.write("key.pem", &key))
+    }
+
+    #[tokio::test]
+    async fn the_printed_command_reaches_a_server_with_a_certificate_that_nobody_vouches_for() {
+        let directory = Directory::new();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let server = with_certificate(&directory, &made).start().await;
+        let log = server.log();
+        let printed = log.lines().find_map(|line| line.split_once("deskwire connect ")).expect("a command is printed").1;
+        let (before, at) = printed.split_once("--data-dir ").expect("not the usual directory");
+        // The directory is given to every command here.
+        let rest = at.split_once(' ').expect("more options").1;
+        let arguments: Vec<&str> =
+            std::iter::once("connect").chain(before.split_whitespace()).chain(rest.split_whitespace()).collect();
+        assert!(arguments.contains(&"--ca") && rest.contains("wss://localhost:"), "{printed}");
+        let mut alice = server.terminal(&arguments);
+        alice.shows("you are Alice").await;
+        drop(alice);
+        let elsewhere = ["connect", "--as", "buyer", "--url", arguments[4], "--ca", "missing.pem"];
+        let refused = server.run_to_end(&elsewhere).await;
+        assert!(!refused.status.success() && refused.stderr.contains("missing.pem"), "{}", refused.stderr);
+    }
+
     #[tokio::test]
     async fn with_a_certificate_it_speaks_tls_and_nothing_else() {
         let directory = Directory::new();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let server = ServerOptions::new(Setting::default())
-            .env("DESKWIRE_GATEWAY__TLS_CERTIFICATE_FILE", directory.write("cert.pem", &made.cert.pem()))
-            .env(
-                "DESKWIRE_GATEWAY__TLS_KEY_FILE",
-                directory.write("key.pem", &made.signing_key.serialize_pem()),
-            )
-            .start()
-            .await;
+        let server = with_certificate(&directory, &made).start().await;
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -497,7 +521,6 @@ mod http {
         within("a ping", socket.send(Message::text(ping))).await.unwrap();
         let answer = within("the answer", socket.next()).await.unwrap().unwrap().into_text().unwrap();
         assert!(answer.contains("server_time"), "{answer}");
-        assert!(server.log().contains("wss://"), "the hints name the scheme");
         // Plain text is no handshake, and silence is none either.
         let mut plain = TcpStream::connect(server.address()).await.unwrap();
         tokio::io::AsyncWriteExt::write_all(&mut plain, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -12,7 +12,7 @@ use deskwire_chat::{ChatError, Hold, Session};
 use deskwire_protocol::{
     ErrorObject, ErrorType, Inbound, Method, MethodName, Params, Refused, Request, Role, SendContent,
     conversation::Conversation,
-    message::{SendParams, Sent},
+    message::SendParams,
     method,
     session::Pong,
 };

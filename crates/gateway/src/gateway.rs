@@ -56,7 +56,7 @@ impl Gateway {
     /// Loads the certificate, if there is one, and listens. Must be called within a tokio runtime.
     pub fn bind(config: GatewayConfig, services: Services) -> Result<Self, GatewayError> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let webhooks_tls = webhooks::tls(&config.webhooks)?;
+        let webhooks_tls = tls::client_tls(config.webhooks.ca_file.as_deref())?;
         let (listener, local_addr) =
             listen(config.listen).map_err(|source| GatewayError::Bind { address: config.listen, source })?;
         let places = Arc::new(Semaphore::new(config.max_sockets.min(Semaphore::MAX_PERMITS)));

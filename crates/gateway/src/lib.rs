@@ -42,5 +42,6 @@ pub use echo::serve_echo;
 pub use error::GatewayError;
 pub use gateway::{Gateway, Services};
 pub use rest::{RestConfig, openapi};
+pub use tls::client_tls;
 pub use token::{Claims, TokenError, TokenKeys};
 pub use webhooks::{AddressRange, AddressRangeError, WebhooksConfig};

@@ -240,8 +240,11 @@ pub(crate) struct ConnectArgs {
     #[arg(long = "as", value_name = "SIDE")]
     pub(crate) side: Side,
     /// Without it the address that the settings have the server listen on.
-    #[arg(long, value_name = "ws://ADDR/v1/ws")]
+    #[arg(long, value_name = "ws://ADDR/v1/ws | wss://HOST/v1/ws")]
     pub(crate) url: Option<String>,
+    /// PEM file of certificates to trust beside the public authorities, for a wss:// server that none of those knows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// The user; without it someone of the demo shop.
     #[arg(long, value_name = "ID")]
     pub(crate) sub: Option<UserId>,

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, net::SocketAddr, path::Path, sync::Arc, time::Duration
 
 use anyhow::{Context, bail};
 use deskwire_chat::{Bus, Chat, Clock, SystemClock, bus::InProcess};
-use deskwire_gateway::{Gateway, Services};
+use deskwire_gateway::{Gateway, Services, TlsFiles};
 use deskwire_protocol::{Role, ShopId};
 use deskwire_store::{Scope, Store};
 use deskwire_workbench::Workbench;
@@ -78,14 +78,14 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         tasks: tasks.clone(),
     };
     let config = settings.gateway();
-    let tls = config.tls.is_some();
+    let tls = config.tls.clone();
     let gateway = Gateway::bind(config, services)?;
     let address = gateway.local_addr();
     let checkpoints =
         tasks.spawn(checkpoints(store.clone(), settings.checkpoint_interval(), shutdown.clone()));
 
-    tracing::info!(%address, tls, version = env!("CARGO_PKG_VERSION"), "listening");
-    announce(settings, address, tls, hint_tokens);
+    tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "listening");
+    announce(settings, address, tls.as_ref(), hint_tokens);
 
     let drain = CancellationToken::new();
     let at_once = gateway.ending();
@@ -197,8 +197,13 @@ async fn demo_conversation(chat: &Chat) -> anyhow::Result<String> {
 }
 
 /// The ready line for scripts, then the hints for people.
-fn announce(settings: &Settings, address: SocketAddr, tls: bool, hints: Option<((String, String), String)>) {
-    let scheme = if tls { "https" } else { "http" };
+fn announce(
+    settings: &Settings,
+    address: SocketAddr,
+    tls: Option<&TlsFiles>,
+    hints: Option<((String, String), String)>,
+) {
+    let scheme = if tls.is_some() { "https" } else { "http" };
     if let Err(error) = output::line(&format!("listening on {scheme}://{address}")) {
         tracing::warn!(%error, "nobody reads the ready line");
     }
@@ -211,10 +216,17 @@ fn announce(settings: &Settings, address: SocketAddr, tls: bool, hints: Option<(
     if url != "ws://127.0.0.1:7420/v1/ws" {
         options.push_str(&format!(" --url {}", quoted(&url)));
     }
+    let trust = match tls {
+        Some(files) if files.stands_alone() => {
+            format!(" --ca {}", quoted(&files.certificate.to_string_lossy()))
+        }
+        Some(_) | None => String::new(),
+    };
     let hints = Hints {
         url: &url,
         command: &own_command(),
         options: &options,
+        trust: &trust,
         buyer_token: &buyer_token,
         agent_token: &agent_token,
         conversation_id: &conversation_id,

@@ -64,6 +64,7 @@ impl Bus for InProcessNode {
         if let Some(receiver) = self.receiver.get() {
             let mut followers = self.bus.followers.entry(topic).or_default();
             if followers.iter().all(|(number, _)| *number != self.number) {
+                followers.reserve_exact(1);
                 followers.push((self.number, Weak::clone(receiver)));
             }
         }

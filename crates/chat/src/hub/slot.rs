@@ -87,6 +87,10 @@ impl Slot {
     pub(super) fn add(&self, listener: &Arc<Listener>, ticket: Ticket) {
         let mut state = self.lock();
         state.receivers.retain(|attached| attached.listener.number != listener.number);
+        // Most have one receiver; room for four would double what a slot takes.
+        if state.receivers.is_empty() {
+            state.receivers.reserve_exact(1);
+        }
         state.receivers.push(Attached {
             listener: Arc::clone(listener),
             ticket,

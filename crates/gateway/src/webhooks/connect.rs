@@ -3,13 +3,7 @@
 
 use std::{io, net::IpAddr, sync::Arc};
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{
-        CertificateDer, ServerName,
-        pem::{self, PemObject},
-    },
-};
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
@@ -22,7 +16,6 @@ use super::{
     address::may_reach,
     target::{Scheme, Target},
 };
-use crate::GatewayError;
 
 /// Addresses of one name that are tried.
 const ADDRESSES: usize = 4;
@@ -42,29 +35,6 @@ pub(crate) enum ConnectError {
     Tls(#[source] io::Error),
     #[error("the host's name is none for TLS")]
     TlsName,
-}
-
-/// TLS for clients: the public authorities, compiled in so that a bare machine needs no package of certificates, and those
-/// that the operator named.
-pub(crate) fn tls(config: &WebhooksConfig) -> Result<Arc<ClientConfig>, GatewayError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = &config.ca_file {
-        let unreadable = |source| GatewayError::TlsFile { what: "certificates", path: path.clone(), source };
-        let public = roots.len();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-            roots.add(certificate.map_err(unreadable)?)?;
-        }
-        if roots.len() == public {
-            return Err(unreadable(pem::Error::NoItemsFound));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
 }
 
 /// What HTTP is spoken over.

@@ -17,7 +17,6 @@ mod target;
 
 pub use address::{AddressRange, AddressRangeError};
 pub use config::WebhooksConfig;
-pub(crate) use connect::tls;
 pub(crate) use deliver::deliver;
 pub(crate) use prune::prune;
 pub(crate) use signature::draw_secret;

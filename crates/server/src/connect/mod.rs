@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use deskwire_chat::{Clock, SystemClock};
-use deskwire_gateway::TokenKeys;
+use deskwire_gateway::{TlsFiles, TokenKeys, client_tls};
 use deskwire_protocol::{ClientMessageId, CloseCode, Codec, UserId};
 use futures::{SinkExt, StreamExt};
 use rand::Rng;
@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
         self, ClientRequestBuilder, Message,
         protocol::{CloseFrame, frame::coding::CloseCode as FrameCloseCode},
@@ -92,10 +92,13 @@ enum Woken {
 pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Result<()> {
     let sub = args.sub.clone().unwrap_or_else(|| demo::first(args.side.role()));
     let tokens = tokens_of(&args, settings, &sub)?;
-    let url =
-        args.url.clone().unwrap_or_else(|| demo::url(settings.listen(), settings.gateway().tls.is_some()));
+    let here = settings.gateway().tls;
+    let url = args.url.clone().unwrap_or_else(|| demo::url(settings.listen(), here.as_ref()));
+    let own = here.filter(TlsFiles::stands_alone).map(|files| files.certificate);
+    let tls = client_tls(args.ca.as_deref().or(own.as_deref()))?;
     let mut client = Connection {
         url,
+        tls: Connector::Rustls(tls),
         codec: args.codec,
         tokens,
         talk: Talk::new(args.side, sub, Box::new(new_message_id)),
@@ -168,8 +171,8 @@ fn explained(url: &str, error: anyhow::Error) -> anyhow::Error {
         Some(tungstenite::Error::Io(io)) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
             error.context(format!("nobody listens at {url}: is `deskwire serve` running?"))
         }
-        Some(tungstenite::Error::Url(tungstenite::error::UrlError::TlsFeatureNotEnabled)) => {
-            error.context("this client speaks ws:// only; for wss:// take another, such as wscat")
+        Some(tungstenite::Error::Io(io)) if io.to_string().contains("UnknownIssuer") => {
+            error.context(format!("nobody vouches for {url}: give its certificate by --ca FILE"))
         }
         Some(_) | None => error.context(format!("no connection to {url}")),
     }
@@ -177,6 +180,7 @@ fn explained(url: &str, error: anyhow::Error) -> anyhow::Error {
 
 struct Connection {
     url: String,
+    tls: Connector,
     codec: Codec,
     tokens: Tokens,
     talk: Talk,
@@ -189,7 +193,9 @@ impl Connection {
     async fn open(&self) -> anyhow::Result<Socket> {
         let uri = self.url.parse().with_context(|| format!("{} is no URL", self.url))?;
         let request = ClientRequestBuilder::new(uri).with_sub_protocol(self.codec.subprotocol());
-        let (socket, _) = timeout(CONNECT_TIMEOUT, connect_async(request))
+        // Frames are written whole, so waiting to fill packets only delays them.
+        let connecting = connect_async_tls_with_config(request, None, true, Some(self.tls.clone()));
+        let (socket, _) = timeout(CONNECT_TIMEOUT, connecting)
             .await
             .context("the server did not answer in time")??;
         Ok(socket)

@@ -5,6 +5,7 @@ mod things;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use deskwire_gateway::TlsFiles;
 use deskwire_protocol::{Role, ShopId, UserId};
 
 pub(crate) use seed::seed;
@@ -44,14 +45,19 @@ pub(crate) fn first(role: Role) -> UserId {
 }
 
 /// Where a client on this machine reaches a server that listens there.
-pub(crate) fn url(listen: SocketAddr, tls: bool) -> String {
+pub(crate) fn url(listen: SocketAddr, tls: Option<&TlsFiles>) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let scheme = if tls { "wss" } else { "ws" };
-    format!("{scheme}://{}/v1/ws", SocketAddr::new(ip, listen.port()))
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    // A certificate is for a name, hardly ever for an address.
+    let host = match tls.and_then(TlsFiles::host) {
+        Some(name) => format!("{name}:{}", listen.port()),
+        None => SocketAddr::new(ip, listen.port()).to_string(),
+    };
+    format!("{scheme}://{host}/v1/ws")
 }
 
 /// What a newcomer pastes to have two people talking.
@@ -62,6 +68,8 @@ pub(crate) struct Hints<'a> {
     pub(crate) command: &'a str,
     /// What `connect` needs to find this server, begins with a space where there is any.
     pub(crate) options: &'a str,
+    /// What both it and `wscat` need to trust this server, likewise.
+    pub(crate) trust: &'a str,
     /// A token of the first buyer.
     pub(crate) buyer_token: &'a str,
     /// A token of the first agent.
@@ -72,8 +80,8 @@ pub(crate) struct Hints<'a> {
 
 impl std::fmt::Display for Hints<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url, command, options, buyer_token, agent_token, conversation_id } = self;
-        let connect = |token: &str| format!("npx --yes wscat -c {url} -H 'authorization: Bearer {token}'");
+        let Self { url, command, options, trust, buyer_token, agent_token, conversation_id } = self;
+        let connect = |token: &str| format!("npx --yes wscat{trust} -c {url} -H 'authorization: Bearer {token}'");
         let say = |text: &str| {
             format!(
                 r#"{{"jsonrpc":"2.0","id":2,"method":"message.send","params":{{"conversation_id":"{conversation_id}","client_message_id":"{text}","content":{{"type":"TEXT","text":"{text}"}}}}}}"#
@@ -84,8 +92,8 @@ impl std::fmt::Display for Hints<'_> {
             "
 Two people talking, each in a terminal of its own:
 
-  {command} connect --as buyer{options}
-  {command} connect --as agent{options}
+  {command} connect --as buyer{options}{trust}
+  {command} connect --as agent{options}{trust}
 
 Or with any WebSocket client. The buyer connects, and when connected pastes the two lines below, one by one:
 
@@ -125,8 +133,9 @@ mod tests {
 
     #[test]
     fn a_server_that_listens_everywhere_is_reached_on_this_machine() {
-        assert_eq!(url("0.0.0.0:80".parse().unwrap(), false), "ws://127.0.0.1:80/v1/ws");
-        assert_eq!(url("[::]:80".parse().unwrap(), true), "wss://[::1]:80/v1/ws");
-        assert_eq!(url("10.0.0.1:80".parse().unwrap(), false), "ws://10.0.0.1:80/v1/ws");
+        assert_eq!(url("0.0.0.0:80".parse().unwrap(), None), "ws://127.0.0.1:80/v1/ws");
+        let nameless = TlsFiles { certificate: "none.pem".into(), key: "none.pem".into() };
+        assert_eq!(url("[::]:80".parse().unwrap(), Some(&nameless)), "wss://[::1]:80/v1/ws");
+        assert_eq!(url("10.0.0.1:80".parse().unwrap(), None), "ws://10.0.0.1:80/v1/ws");
     }
 }

@@ -128,7 +128,9 @@ const TABLES: &[&str] = &[
         document {blob} NOT NULL,
         UNIQUE (shop_id, coupon_id)
     )",
-    "CREATE INDEX coupon_list ON coupon (shop_id, deactivated, display_type, coupon_no)",
+    // Newest first, and filtered within it: what is over costs no reading of coupons.
+    "CREATE INDEX coupon_list ON coupon
+        (shop_id, coupon_no, deactivated, start_time, end_time, display_type, buyer_id)",
     "CREATE INDEX coupon_buyer ON coupon (shop_id, buyer_id, coupon_no) WHERE buyer_id IS NOT NULL",
     "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, client_coupon_id) WHERE client_coupon_id IS NOT NULL",
     "CREATE TABLE coupon_claim (
