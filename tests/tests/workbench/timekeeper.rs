@@ -103,6 +103,33 @@ everywhere! {
         assert_eq!(product["product"]["skus"][0]["inventory"], 2);
     }
 
+    async fn an_order_that_can_give_nothing_back_is_cancelled_too_and_holds_up_no_other(setting: Setting) {
+        let wares = vec![product("p-1", "Linen shirt", 3), product("p-2", "Cotton shirt", 3)];
+        let mut scene = Scene::set(setting, &[("products", wares)]).await;
+        let mut placed = Vec::new();
+        for sku in ["p-1-m", "p-2-m"] {
+            let buy = json!({"client_order_id": sku, "sku_id": sku, "quantity": 1});
+            placed.push(bare(&scene.ana.call("buyer.orders.place", buy).await.unwrap()["order"]));
+        }
+        // Of the first there are now as many as can be counted.
+        let mut endless = with(product("p-1", "Linen shirt", 3), json!({"update_time": now()}));
+        endless["skus"][0]["inventory"] = u32::MAX.into();
+        scene.server.import(User::SHOP, "products", &[endless]).await;
+        let due = now() + SOON;
+        let orders = (0..).zip(&placed).map(|(later, order)| {
+            with(order.clone(), json!({"deadlines": {"payment_due_time": due + later}}))
+        });
+        scene.server.import(User::SHOP, "orders", &orders.collect::<Vec<_>>()).await;
+        for order in placed.iter().rev() {
+            let lapsed = |told: &Value| told["kind"] == "ORDER" && told["id"] == order["id"] && after(told, due);
+            scene.bo.push_where("workbench.changed", lapsed).await;
+            let got = scene.bo.call("workbench.orders.get", json!({"order_id": order["id"]})).await.unwrap();
+            assert_eq!(got["order"]["status"], "CANCELLED");
+        }
+        let full = scene.bo.call("workbench.products.get", json!({"product_id": "p-1"})).await.unwrap();
+        assert_eq!(full["product"]["skus"][0]["inventory"], u32::MAX);
+    }
+
     async fn a_request_left_unanswered_is_approved_by_itself_and_an_answered_one_is_left_alone(setting: Setting) {
         let orders = ["o-1", "o-2", "o-3"].map(|id| delivered(id, "ana")).to_vec();
         let mut scene = Scene::set(setting, &[("orders", orders)]).await;
