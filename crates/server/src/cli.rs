@@ -124,6 +124,9 @@ pub(crate) struct ImportArgs {
     /// Write every refused row here too, as NDJSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Read files from their beginning that were read before: what was refused then may be taken now.
+    #[arg(long)]
+    pub(crate) again: bool,
     /// NDJSON (.ndjson), or CSV with a line of column names (.csv).
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

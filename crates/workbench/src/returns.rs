@@ -206,14 +206,17 @@ impl Workbench {
                 kind: ThingKind::Return,
                 id: return_id.to_string(),
             };
-            self.change(&shop_id, &wanted, deed, |loaded, now| {
+            let approved = self.change(&shop_id, &wanted, deed, |loaded, now| {
                 let overdue = loaded.returns.get(&return_id);
                 let approved = overdue.and_then(|record| {
                     returns::approve_overdue(&record.request, now).map(|request| changed(record, request))
                 });
                 Ok((approved.unwrap_or_default(), ()))
-            })
-            .await?;
+            });
+            // One that cannot be approved must not keep back those of others.
+            if let Err(error) = approved.await {
+                tracing::warn!(%error, %shop_id, %return_id, "a request left unanswered could not be approved");
+            }
         }
         Ok(())
     }

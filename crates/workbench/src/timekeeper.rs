@@ -43,7 +43,11 @@ impl Workbench {
     /// Cancels what was placed here and not paid in time.
     async fn lapse_overdue(&self) -> Result<(), WorkbenchError> {
         for (shop_id, record) in self.store().orders_lapsing(self.now(), DUE).await? {
-            self.lapse(&shop_id, &record).await?;
+            // One that cannot lapse must not keep back those of others.
+            if let Err(error) = self.lapse(&shop_id, &record).await {
+                let order_id = &record.order.id;
+                tracing::warn!(%error, %shop_id, %order_id, "an order that was not paid could not be cancelled");
+            }
         }
         Ok(())
     }

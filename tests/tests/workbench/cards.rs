@@ -181,7 +181,8 @@ async fn k3_many_things_that_change_at_once_leave_the_database_to_others_and_are
         .start()
         .await;
     let listed = |name: &str, age: i64| -> Vec<Value> {
-        let listed = (0..PRODUCTS).map(|number| product(&format!("p-{number}"), &format!("{name} {number}"), 3));
+        let listed =
+            (0..PRODUCTS).map(|number| product(&format!("p-{number}"), &format!("{name} {number}"), 3));
         listed.map(|product| with(product, json!({"update_time": now() - age}))).collect()
     };
     server.import(User::SHOP, "products", &listed("Shirt", HOUR)).await;
@@ -195,8 +196,10 @@ async fn k3_many_things_that_change_at_once_leave_the_database_to_others_and_are
     }
     server.import(User::SHOP, "products", &listed("Dress", 0)).await;
     for _ in 0..PRODUCTS {
-        ana.push_where("message.revised", |push| push["message"]["content"]["card"]["text"].to_string().contains("Dress"))
-            .await;
+        ana.push_where("message.revised", |push| {
+            push["message"]["content"]["card"]["text"].to_string().contains("Dress")
+        })
+        .await;
     }
     assert!(!server.log().contains("WARN"), "nobody waited in vain: {}", server.log());
 }

@@ -14,3 +14,4 @@ mod products;
 mod races;
 mod returns;
 mod scope;
+mod timekeeper;

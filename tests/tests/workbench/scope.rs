@@ -1,55 +1,33 @@
-//! Nobody reaches what is not theirs: every method of the workbench, by everyone who should not, over every id it takes.
+//! Nobody reaches what is not theirs: every method, by everyone who should not, over every id it takes.
 
-use deskwire_protocol::{MethodName, spec::example};
-use deskwire_tests::{Client, Role, Server, User, everywhere};
+use std::time::Duration;
+
+use deskwire_protocol::{CloseCode, MethodName, spec::example};
+use deskwire_tests::{Client, Codec, Role, Server, ServerOptions, Setting, User, everywhere, signed};
+use futures::future::join_all;
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::fixtures::{coupon, delivered, package, product};
+use crate::fixtures::{coupon, delivered, now, package, product};
 
 /// A word that stands in everything the victim's shop has, and must never be told to others.
 const SECRET: &str = "S3CRET";
 
-/// Puts the victim's ids into an example of the method's params.
-fn aimed(name: MethodName, here: &str, message: &Value, request: &Value, issued: &Value) -> Value {
-    let mut params = example(name).params;
-    for (field, value) in [
-        ("conversation_id", json!(here)),
-        ("message_id", message.clone()),
-        ("order_id", json!("o-victim")),
-        ("return_id", request.clone()),
-        ("product_id", json!("p-victim")),
-        ("product_ids", json!(["p-victim"])),
-        ("sku_id", json!("p-victim-m")),
-        ("coupon_id", issued.clone()),
-        ("package_id", json!("pk-victim")),
-        ("buyer_id", json!("ana")),
-        ("refs", json!(["o-victim", "p-victim", issued])),
-    ] {
-        if params.get(field).is_some() {
-            params[field] = value;
-        }
-    }
-    for fresh in ["client_message_id", "client_order_id", "client_return_id", "client_coupon_id"] {
-        if params.get(fresh).is_some() {
-            params[fresh] = Client::fresh_id().into();
-        }
-    }
-    if name == MethodName::WorkbenchOrdersList {
-        params = json!({"buyer_id": "ana"});
-    }
-    if matches!(name, MethodName::WorkbenchProductsList | MethodName::WorkbenchCouponsList) {
-        params = json!({"query": SECRET});
-    }
-    params
+/// A shop that has one of each thing, its buyer and its agent in conversation.
+struct Victim {
+    server: Server,
+    bo: Client,
+    here: String,
+    message: Value,
+    request: Value,
+    issued: Value,
 }
 
-fn of_the_workbench(name: MethodName) -> bool {
-    ["workbench.", "buyer.", "card."].iter().any(|noun| name.as_str().starts_with(noun))
-}
-
-everywhere! {
-    async fn no_method_tells_or_does_anything_beyond_the_callers_scope(setting: Setting) {
-        let server = Server::start(setting).await;
+impl Victim {
+    async fn set(setting: Setting) -> Self {
+        // Who asks for everything asks for much.
+        let options = ServerOptions::new(setting).env("DESKWIRE_GATEWAY__FRAME_BURST", 1_000_000);
+        let server = options.start().await;
         let things = [
             ("orders", vec![delivered("o-victim", "ana")]),
             ("packages", vec![package("pk-victim", "o-victim")]),
@@ -77,7 +55,92 @@ everywhere! {
             "discount": {"type": "PERCENT_OFF", "percentage": "10"},
         });
         let issued = bo.call("workbench.coupons.issue", issue).await.unwrap()["coupon"]["id"].clone();
-        let before = state(&mut bo, &request, &issued).await;
+        // All that these come to in the conversation is there before anyone else comes.
+        bo.push_where("message.created", |push| push["message"]["content"]["return_id"] == request).await;
+        bo.push_where("message.revised", |push| push["message"]["message_id"] == message).await;
+        Self { server, bo, here, message, request, issued }
+    }
+
+    /// Puts the victim's ids into an example of the method's params.
+    fn aimed(&self, name: MethodName) -> Value {
+        let ids = [
+            ("conversation_id", json!(self.here)),
+            ("message_id", self.message.clone()),
+            ("order_id", json!("o-victim")),
+            ("return_id", self.request.clone()),
+            ("product_id", json!("p-victim")),
+            ("product_ids", json!(["p-victim"])),
+            ("sku_id", json!("p-victim-m")),
+            ("coupon_id", self.issued.clone()),
+            ("package_id", json!("pk-victim")),
+            ("buyer_id", json!("ana")),
+            ("refs", json!(["o-victim", "p-victim", self.issued])),
+        ];
+        let mut params = example(name).params;
+        put(&mut params, ids);
+        for fresh in ["client_message_id", "client_order_id", "client_return_id", "client_coupon_id"] {
+            put(&mut params, [(fresh, Client::fresh_id().into())]);
+        }
+        if name == MethodName::WorkbenchOrdersList {
+            params = json!({"buyer_id": "ana"});
+        }
+        if matches!(name, MethodName::WorkbenchProductsList | MethodName::WorkbenchCouponsList) {
+            params = json!({"query": SECRET});
+        }
+        params
+    }
+
+    /// What the shop has.
+    async fn state(&mut self) -> Vec<Value> {
+        let mut state = Vec::new();
+        for (method, params) in [
+            ("workbench.orders.list", json!({"buyer_id": "ana"})),
+            ("workbench.returns.get", json!({"return_id": self.request})),
+            ("workbench.coupons.get", json!({"coupon_id": self.issued})),
+            ("workbench.coupons.get", json!({"coupon_id": "c-victim"})),
+            ("workbench.products.get", json!({"product_id": "p-victim"})),
+            ("workbench.orders.note.history", json!({"order_id": "o-victim"})),
+            ("conversation.history", json!({"conversation_id": self.here})),
+            ("conversation.get", json!({"conversation_id": self.here})),
+        ] {
+            state.push(self.bo.call(method, params).await.unwrap());
+        }
+        state
+    }
+
+    /// A token of this user that has run out a second ago.
+    fn expired(&self, user: &User) -> String {
+        let mut claims = user.claims();
+        claims["exp"] = (now() / 1_000 - 1).into();
+        signed(Algorithm::HS256, &claims, &self.server.secret())
+    }
+}
+
+/// Replaces those of these fields that there are.
+fn put<const N: usize>(params: &mut Value, fields: [(&str, Value); N]) {
+    for (field, value) in fields {
+        if params.get(field).is_some() {
+            params[field] = value;
+        }
+    }
+}
+
+fn of_the_workbench(name: MethodName) -> bool {
+    ["workbench.", "buyer.", "card."].iter().any(|noun| name.as_str().starts_with(noun))
+}
+
+fn role(user: &User) -> Role {
+    match user.claims()["role"].as_str() {
+        Some("BUYER") => Role::Buyer,
+        Some("AGENT") => Role::Agent,
+        _ => Role::Admin,
+    }
+}
+
+everywhere! {
+    async fn no_method_tells_or_does_anything_beyond_the_callers_scope(setting: Setting) {
+        let mut victim = Victim::set(setting).await;
+        let before = victim.state().await;
 
         let others = [
             User::buyer("mallory"),
@@ -86,17 +149,15 @@ everywhere! {
             User::admin("root").of_shop("shop-2"),
         ];
         for user in &others {
-            let mut other = server.join(user).await;
+            let mut other = victim.server.join(user).await;
             for &name in MethodName::ALL.iter().filter(|name| of_the_workbench(**name)) {
-                let params = aimed(name, &here, &message, &request, &issued);
-                let outcome = other.call(name.as_str(), params.clone()).await;
-                let told = format!("{outcome:?}");
-                // What the shop sells to anyone a buyer of it may see.
-                let is_public = user.claims()["shop"] == User::SHOP && name == MethodName::BuyerProductsGet;
-                let is_order = user.claims()["shop"] == User::SHOP && name == MethodName::BuyerOrdersPlace;
-                if is_public || is_order {
+                // What the shop sells to anyone a buyer of it may see and order.
+                let is_public = matches!(name, MethodName::BuyerProductsGet | MethodName::BuyerOrdersPlace);
+                if is_public && user.claims()["shop"] == User::SHOP {
                     continue;
                 }
+                let outcome = other.call(name.as_str(), victim.aimed(name)).await;
+                let told = format!("{outcome:?}");
                 assert!(!told.contains(SECRET), "{} by {user:?} tells {told}", name.as_str());
                 assert!(!told.contains("Long Street"), "{} by {user:?} tells {told}", name.as_str());
                 let is_mine = name.roles().contains(&role(user));
@@ -114,33 +175,91 @@ everywhere! {
                 }
             }
         }
-        assert_eq!(state(&mut bo, &request, &issued).await, before, "nothing was changed");
+        assert_eq!(victim.state().await, before, "nothing was changed");
 
-        let mut anonymous = server.connect().await;
+        let mut anonymous = victim.server.connect().await;
         let refused = anonymous.call("workbench.orders.get", json!({"order_id": "o-victim"})).await.unwrap_err();
         assert_eq!(refused.kind(), "authentication");
     }
-}
 
-fn role(user: &User) -> Role {
-    match user.claims()["role"].as_str() {
-        Some("BUYER") => Role::Buyer,
-        Some("AGENT") => Role::Agent,
-        _ => Role::Admin,
+    async fn a_role_is_refused_what_is_anothers_with_no_word_of_what_is_there(setting: Setting) {
+        let mut victim = Victim::set(setting).await;
+        let before = victim.state().await;
+        // Even whose things they are, and the shop's own people.
+        for user in [User::buyer("ana"), User::agent("bo"), User::admin("root")] {
+            let mut client = victim.server.join(&user).await;
+            let of_others = MethodName::ALL.iter().filter(|name| !name.roles().contains(&role(&user)));
+            let mut walked = 0;
+            for &name in of_others {
+                walked += 1;
+                let there = client.call(name.as_str(), victim.aimed(name)).await;
+                let there = there.expect_err(&format!("{} by {user:?}", name.as_str()));
+                let nowhere = client.call(name.as_str(), json!({"surprise": 1})).await.unwrap_err();
+                assert_eq!(there.kind(), "authorization", "{} by {user:?}", name.as_str());
+                assert_eq!(there, nowhere, "{} by {user:?}", name.as_str());
+            }
+            assert!(walked > 10, "{walked} by {user:?}");
+        }
+        assert_eq!(victim.state().await, before, "nothing was changed");
     }
-}
 
-/// What the victim has.
-async fn state(bo: &mut Client, request: &Value, issued: &Value) -> Vec<Value> {
-    let mut state = Vec::new();
-    for (method, params) in [
-        ("workbench.orders.list", json!({"buyer_id": "ana"})),
-        ("workbench.returns.get", json!({"return_id": request})),
-        ("workbench.coupons.get", json!({"coupon_id": issued})),
-        ("workbench.coupons.get", json!({"coupon_id": "c-victim"})),
-        ("workbench.orders.note.history", json!({"order_id": "o-victim"})),
-    ] {
-        state.push(bo.call(method, params).await.unwrap());
+    async fn with_a_token_that_has_run_out_no_method_is_answered(setting: Setting) {
+        let mut victim = Victim::set(setting).await;
+        let before = victim.state().await;
+        for &name in MethodName::ALL {
+            let user = if name.roles().contains(&Role::Agent) { User::agent("bo") } else { User::buyer("ana") };
+            let start = json!({"token": victim.expired(&user)});
+            let mut client = victim.server.connect().await;
+            let started = client.request("session.start", start.clone()).await;
+            client.request(name.as_str(), victim.aimed(name)).await;
+            let replies = client.replies_to_the_end().await;
+            let [(id, Err(error))] = replies.as_slice() else { panic!("{}: {replies:?}", name.as_str()) };
+            assert_eq!((id, error.kind()), (&json!(started), "authentication"), "{}", name.as_str());
+            assert_eq!(client.close_code().await, CloseCode::AuthenticationFailed as u16, "{}", name.as_str());
+
+            // In one frame, where the connection has a frame of many.
+            if setting.codec == Codec::Json && name.needs_session() {
+                let mut client = victim.server.connect().await;
+                let batch = json!([
+                    {"jsonrpc": "2.0", "id": 1, "method": "session.start", "params": start},
+                    {"jsonrpc": "2.0", "id": 2, "method": name.as_str(), "params": victim.aimed(name)},
+                ]);
+                for (id, outcome) in client.batch(batch).await {
+                    assert_eq!(outcome.unwrap_err().kind(), "authentication", "{} {id}", name.as_str());
+                }
+                assert_eq!(client.close_code().await, CloseCode::AuthenticationFailed as u16, "{}", name.as_str());
+            }
+        }
+        let refresh = json!({"token": victim.expired(&User::agent("bo"))});
+        let refused = victim.bo.call("session.refresh", refresh).await.unwrap_err();
+        assert_eq!(refused.kind(), "authentication", "and the session lives by the token it has");
+        assert_eq!(victim.state().await, before, "nothing was changed");
     }
-    state
+
+    async fn a_session_ends_with_its_token_whatever_it_is_calling(setting: Setting) {
+        let mut victim = Victim::set(setting).await;
+        let users = [User::buyer("ana"), User::agent("bo"), User::admin("root")];
+        let ends = join_all(users.iter().map(|user| {
+            let victim = &victim;
+            async move {
+                let mut client = victim.server.join(&user.clone().for_only(Duration::from_secs(2))).await;
+                let own = MethodName::ALL.iter().filter(|name| name.roles().contains(&role(user)));
+                // All it may call but what would give it another token; over and over, without a rest.
+                let own = own.filter(|name| !name.as_str().starts_with("session.")).cycle();
+                let mut answered = 0;
+                for &name in own {
+                    if client.call_or_end(name.as_str(), victim.aimed(name)).await.is_none() {
+                        break;
+                    }
+                    answered += 1;
+                }
+                assert!(answered > 0, "{user:?}");
+                assert_eq!(client.close_code().await, CloseCode::TokenExpired as u16, "{user:?}, after {answered} answers");
+                client.started()["expire_time"].as_i64().unwrap()
+            }
+        })).await;
+        let late = now() - ends.into_iter().max().unwrap();
+        assert!((0..5_000).contains(&late), "closed {late} ms after the token's end");
+        victim.state().await;
+    }
 }

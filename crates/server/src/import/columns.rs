@@ -48,6 +48,12 @@ impl Columns {
         Ok(Self(columns.collect::<anyhow::Result<_>>()?))
     }
 
+    /// What a row says in this column, if anything.
+    pub(super) fn cell(&self, record: &csv::StringRecord, name: &str) -> Option<String> {
+        let place = self.0.iter().position(|column| column.name == name)?;
+        record.get(place).map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned)
+    }
+
     /// The document of a row.
     pub(super) fn row(&self, record: &csv::StringRecord) -> Result<Value, String> {
         if record.len() > self.0.len() {

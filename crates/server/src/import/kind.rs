@@ -163,7 +163,8 @@ fn read<T: DeserializeOwned>(row: &str) -> Result<T, String> {
         let problem = error.to_string();
         let problem = problem.split(" at line ").next().unwrap_or(&problem).to_owned();
         match track.path().to_string().as_str() {
-            "." => problem,
+            // The row as a whole, or where it was still unknown what is meant.
+            "." | "?" => problem,
             path => format!("`{path}`: {problem}"),
         }
     })?;

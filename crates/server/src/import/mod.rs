@@ -17,10 +17,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use deskwire_chat::{Clock, SystemClock};
-use deskwire_protocol::{
-    ShopId,
-    order::{Editor, EditorKind},
-};
+use deskwire_protocol::order::{Editor, EditorKind};
 use deskwire_store::{ImportFile, Store};
 use deskwire_workbench::{ImportStep, Intake};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -48,7 +45,7 @@ pub(crate) async fn run(args: &ImportArgs, settings: &Settings) -> anyhow::Resul
     let mut report = report::Report::new(args.report.as_deref())?;
     let mut refused = 0;
     for (path, kind) in files {
-        let outcome = import(&store, &intake, &args.shop, path, kind).await;
+        let outcome = import(&store, &intake, args, path, kind).await;
         let (digest, progress) = outcome.with_context(|| path.display().to_string())?;
         refused += progress.refused;
         report.refusals(&store, &args.shop, path, kind, &digest).await?;
@@ -87,11 +84,15 @@ fn kind_of(path: &Path, said: Option<Kind>) -> anyhow::Result<Kind> {
 async fn import(
     store: &Store,
     intake: &Intake,
-    shop_id: &ShopId,
+    args: &ImportArgs,
     path: &Path,
     kind: Kind,
 ) -> anyhow::Result<(String, ImportFile)> {
+    let shop_id = &args.shop;
     let (digest, size) = digest_of(path)?;
+    if args.again {
+        store.forget_import(shop_id, kind.name(), &digest).await?;
+    }
     let now = SystemClock.now();
     let mut progress = store.begin_import(shop_id, kind.name(), &digest, now).await?;
     let bar = bar(path, size, progress.byte_offset);
@@ -102,17 +103,10 @@ async fn import(
         name: "deskwire import".into(),
     };
     let mut batch = rows.read(BATCH)?;
-    while let Some(Batch { documents, rows: of_documents, unreadable, from, to, line }) = batch {
+    while let Some(Batch { documents, lines, unreadable, from, to, line }) = batch {
         let refused = unreadable.len() as u64;
-        let step = ImportStep {
-            kind: kind.name(),
-            digest: digest.clone(),
-            from,
-            to,
-            line,
-            rows: of_documents,
-            unreadable,
-        };
+        let step =
+            ImportStep { kind: kind.name(), digest: digest.clone(), from, to, line, lines, unreadable };
         // The next batch is taken apart while this one is written.
         let next = tokio::task::spawn_blocking(move || {
             let next = rows.read(BATCH);

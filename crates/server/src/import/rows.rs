@@ -19,8 +19,8 @@ const ROW_BYTES: usize = 4 << 20;
 /// Rows of a file, taken apart.
 pub(super) struct Batch {
     pub(super) documents: Documents,
-    /// Of which rows they are.
-    pub(super) rows: Vec<ImportRow>,
+    /// In which lines they begin.
+    pub(super) lines: Vec<u64>,
     /// Rows that are none, and why.
     pub(super) unreadable: Vec<(ImportRow, String)>,
     /// From where to where, in bytes.
@@ -40,7 +40,12 @@ pub(super) struct Rows {
 
 enum Source {
     Lines(BufReader<File>),
-    Table { reader: Box<csv::Reader<File>>, columns: Columns },
+    Table {
+        reader: Box<csv::Reader<File>>,
+        columns: Columns,
+        /// Where the file ends, if it does not end with a line end.
+        open_end: Option<u64>,
+    },
 }
 
 impl Rows {
@@ -50,7 +55,12 @@ impl Rows {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let source = match extension.as_str() {
             "csv" => {
-                let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+                let open_end = open_end(&mut file)?;
+                // Of `\r\n` the reader would take the second with the next row, and count lines wrong. Cells are trimmed.
+                let mut reader = csv::ReaderBuilder::new()
+                    .flexible(true)
+                    .terminator(csv::Terminator::Any(b'\n'))
+                    .from_reader(file);
                 let names = reader.headers().context("the first line must name the columns")?.clone();
                 let columns = Columns::new(&kind.schema(), &names)?;
                 if progress.byte_offset > 0 {
@@ -58,7 +68,7 @@ impl Rows {
                     position.set_byte(progress.byte_offset).set_line(progress.line + 1);
                     reader.seek(position)?;
                 }
-                Source::Table { reader: Box::new(reader), columns }
+                Source::Table { reader: Box::new(reader), columns, open_end }
             }
             "ndjson" | "jsonl" | "json" => {
                 file.seek(SeekFrom::Start(progress.byte_offset))?;
@@ -73,13 +83,13 @@ impl Rows {
     pub(super) fn read(&mut self, most: usize) -> anyhow::Result<Option<Batch>> {
         let mut batch = Batch {
             documents: self.kind.empty(),
-            rows: Vec::new(),
+            lines: Vec::new(),
             unreadable: Vec::new(),
             from: self.offset,
             to: self.offset,
             line: self.line,
         };
-        while batch.rows.len() + batch.unreadable.len() < most {
+        while batch.lines.len() + batch.unreadable.len() < most {
             let Some((line, row)) = self.next()? else { break };
             let Some(row) = row.transpose() else { continue };
             let taken = row.and_then(|row| {
@@ -92,7 +102,7 @@ impl Rows {
                 Ok(())
             });
             match taken {
-                Ok(()) => batch.rows.push(ImportRow { line, id: None }),
+                Ok(()) => batch.lines.push(line),
                 Err((id, problem)) => batch.unreadable.push((ImportRow { line, id }, problem)),
             }
         }
@@ -126,22 +136,24 @@ impl Rows {
                 };
                 Ok(Some((self.line, row)))
             }
-            Source::Table { reader, columns } => {
+            Source::Table { reader, columns, open_end } => {
                 let mut record = csv::ByteRecord::new();
-                let line = reader.position().line().max(2);
-                let read = reader.read_byte_record(&mut record)?;
-                if !read {
+                if !reader.read_byte_record(&mut record)? {
                     // What follows the last row is read too.
                     self.offset = reader.position().byte().max(self.offset);
                     return Ok(None);
                 }
                 self.offset = reader.position().byte();
-                self.line = reader.position().line().saturating_sub(1);
-                let line = record.position().map_or(line, csv::Position::line);
+                // Line ends are counted, and where a record begins is told before the empty lines that stand before it.
+                let line_ends = reader.position().line() - 1;
+                self.line = if *open_end == Some(self.offset) { line_ends + 1 } else { line_ends };
+                let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+                let line = self.line.saturating_sub(within);
                 let row = match csv::StringRecord::from_byte_record(record) {
+                    Ok(record) if record.iter().all(|cell| cell.trim().is_empty()) => Ok(None),
                     Ok(record) => match columns.row(&record) {
                         Ok(row) => Ok(Some(row.to_string())),
-                        Err(problem) => Err((None, problem)),
+                        Err(problem) => Err((columns.cell(&record, self.kind.id_field()), problem)),
                     },
                     Err(_) => Err((None, "is no UTF-8".to_owned())),
                 };
@@ -149,6 +161,18 @@ impl Rows {
             }
         }
     }
+}
+
+/// Where the file ends, if its last line has no end.
+fn open_end(file: &mut File) -> std::io::Result<Option<u64>> {
+    let size = file.seek(SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if size > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    file.rewind()?;
+    Ok((last != [b'\n']).then_some(size))
 }
 
 /// A row, none where the line is empty, or what is wrong with it.

@@ -6,6 +6,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use super::record::{WEBHOOK, WebhookRecord};
 use crate::{AuditRecord, Store, StoreError, row};
 
+/// Sets this lock on a shop's name apart from others: "webhooks" as a number.
+const WEBHOOK_COUNT_LOCK: i64 = 0x7765_6268_6f6f_6b73;
+
 impl Store {
     /// Keeps a new webhook, unless the shop has `limit` of them; whether it was kept.
     pub async fn create_webhook(
@@ -15,6 +18,7 @@ impl Store {
         audit: AuditRecord,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
+        self.lock_webhook_count(&transaction, &webhook.shop_id).await?;
         let mut params = self.params();
         let sql = format!(
             "SELECT count(*) AS number FROM webhook WHERE shop_id = {} AND status <> 'DELETED'",
@@ -110,6 +114,25 @@ impl Store {
         self.write_audit(&transaction, shop_id, &[audit]).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Of those who make a webhook of a shop at once, each counts what the one before has made. On `SQLite` a transaction
+    /// is alone anyway.
+    async fn lock_webhook_count(
+        &self,
+        transaction: &DatabaseTransaction,
+        shop_id: &ShopId,
+    ) -> Result<(), StoreError> {
+        if self.backend() == DbBackend::Postgres {
+            // A shop need not have a row that could be locked.
+            let mut params = self.params();
+            let sql = format!(
+                "SELECT pg_advisory_xact_lock(hashtextextended({}, {WEBHOOK_COUNT_LOCK}))",
+                params.push(shop_id.as_str())
+            );
+            transaction.execute_raw(self.statement(sql, params.values)).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn lock_webhook(

@@ -22,6 +22,7 @@ use crate::{
 on_each_database! {
     a_webhook_is_read_back_as_it_was_written_by_its_own_shop_only
     no_more_webhooks_than_the_limit
+    those_who_make_webhooks_at_once_make_no_more_than_the_limit
     webhooks_are_listed_oldest_first_page_by_page
     an_event_is_written_for_those_who_want_it_and_for_no_one_else
     an_event_of_a_change_that_fails_is_not_written
@@ -187,6 +188,25 @@ async fn no_more_webhooks_than_the_limit(backend: Backend) {
     assert!(store.create_webhook(&of_another, 2, audit("c")).await.unwrap());
     assert!(store.delete_webhook(&shop("a"), &id("1"), audit("d")).await.unwrap());
     assert!(store.create_webhook(&third, 2, audit("c")).await.unwrap(), "a deleted one counts no more");
+}
+
+async fn those_who_make_webhooks_at_once_make_no_more_than_the_limit(backend: Backend) {
+    const LIMIT: u32 = 20;
+    let (world, store) = World::with_store(backend).await;
+    let nodes = [&store, &world.open().await];
+    let racers = (0..40).flat_map(|number| ["a", "b"].map(|shop_id| (number, shop_id)));
+    let made = join_all(racers.map(|(number, shop_id)| {
+        let node = nodes[number % 2];
+        async move {
+            let new = webhook(shop_id, &format!("{shop_id}-{number}"), Subscription::Everything);
+            node.create_webhook(&new, LIMIT, audit("webhooks.create")).await.unwrap()
+        }
+    }))
+    .await;
+    assert_eq!(made.into_iter().filter(|made| *made).count(), 40, "each shop has its own limit");
+    for shop_id in ["a", "b"] {
+        assert_eq!(store.webhooks(&shop(shop_id), None, 100).await.unwrap().len(), 20, "{shop_id}");
+    }
 }
 
 async fn webhooks_are_listed_oldest_first_page_by_page(backend: Backend) {

@@ -79,6 +79,20 @@ impl Documents {
         self.len() == 0
     }
 
+    /// By what the document in this place is known: for a step, its parcel.
+    pub(super) fn id(&self, place: usize) -> Option<&str> {
+        match self {
+            Self::Orders(orders) => orders.get(place).map(|order| order.id.as_str()),
+            Self::Packages(packages) => packages.get(place).map(|package| package.id.as_str()),
+            Self::Tracking(steps) => steps.get(place).map(|(id, _)| id.as_str()),
+            Self::Returns(returns) => returns.get(place).map(|request| request.return_id.as_str()),
+            Self::Products(products) => products.get(place).map(|product| product.id.as_str()),
+            Self::Inventory(counts) => counts.get(place).map(|(id, _)| id.as_str()),
+            Self::Coupons(coupons) => coupons.get(place).map(|coupon| coupon.id.as_str()),
+            Self::People(people) => people.get(place).map(|person| person.user_id.as_str()),
+        }
+    }
+
     pub(super) fn wanted(&self) -> Wanted {
         let nothing = Wanted::default();
         match self {

@@ -108,7 +108,7 @@ impl Intake {
                 let mut stage = Stage::new(loaded, editor, self.times, now);
                 let outcomes = stage.take(documents);
                 let mut changes = stage.into_changes();
-                changes.import = step.map(|step| step.record(&outcomes));
+                changes.import = step.map(|step| step.record(documents, &outcomes));
                 let seen = look(loaded, &mut changes, now);
                 (changes, (outcomes, seen))
             });

@@ -2,9 +2,9 @@
 
 use deskwire_store::{ImportChange, ImportRefusal};
 
-use super::Outcomes;
+use super::{Documents, Outcomes};
 
-/// A row of a file that was refused, or whose document is in this batch.
+/// A row of a file that is no document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportRow {
     /// In which line it begins, the first is 1.
@@ -13,7 +13,7 @@ pub struct ImportRow {
     pub id: Option<String>,
 }
 
-/// One batch of a file: from where to where it goes, and of which rows its documents are.
+/// One batch of a file: from where to where it goes, and of which lines its documents are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportStep {
     /// What is in the file.
@@ -26,24 +26,30 @@ pub struct ImportStep {
     pub to: u64,
     /// The last line read.
     pub line: u64,
-    /// The rows of the documents, in their order.
-    pub rows: Vec<ImportRow>,
+    /// In which lines the documents begin, in their order.
+    pub lines: Vec<u64>,
     /// Rows that are no documents, and why.
     pub unreadable: Vec<(ImportRow, String)>,
 }
 
 impl ImportStep {
     /// What is to be written of it, now that it is known what came of its documents.
-    pub(super) fn record(&self, outcomes: &Outcomes) -> ImportChange {
-        let refusal =
-            |row: &ImportRow, reason: String| ImportRefusal { line: row.line, id: row.id.clone(), reason };
-        let mut refusals: Vec<ImportRefusal> =
-            self.unreadable.iter().map(|(row, reason)| refusal(row, reason.clone())).collect();
+    pub(super) fn record(&self, documents: &Documents, outcomes: &Outcomes) -> ImportChange {
+        let unreadable = self.unreadable.iter().map(|(row, reason)| ImportRefusal {
+            line: row.line,
+            id: row.id.clone(),
+            reason: reason.clone(),
+        });
+        let mut refusals: Vec<ImportRefusal> = unreadable.collect();
         let mut accepted = 0;
-        for (row, outcome) in self.rows.iter().zip(outcomes) {
+        for (place, (line, outcome)) in self.lines.iter().zip(outcomes).enumerate() {
             match outcome {
                 Ok(_) => accepted += 1,
-                Err(error) => refusals.push(refusal(row, error.to_string())),
+                Err(error) => refusals.push(ImportRefusal {
+                    line: *line,
+                    id: documents.id(place).map(str::to_owned),
+                    reason: error.to_string(),
+                }),
             }
         }
         refusals.sort_by_key(|refusal| refusal.line);

@@ -40,9 +40,10 @@ pub(crate) fn lapse(
     let mut stocked = product.cloned();
     for item in &order.line_items {
         let Some(product) = &stocked else { break };
-        // The shop may have taken the variant away meanwhile.
-        if product.skus.iter().any(|sku| sku.id == item.sku_id) {
-            stocked = Some(change_inventory(product, &item.sku_id, InventoryChange::Add(item.quantity))?);
+        // The shop may have taken the variant away meanwhile, or have counted as many as can be counted.
+        if let Some(sku) = product.skus.iter().find(|sku| sku.id == item.sku_id) {
+            let back = item.quantity.min(u32::MAX - sku.inventory);
+            stocked = Some(change_inventory(product, &item.sku_id, InventoryChange::Add(back))?);
         }
     }
     let given_back = used
