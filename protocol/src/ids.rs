@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The longest name-like id (user, shop, client message id) accepted, in bytes.
 pub const ID_BYTES: usize = 128;
 
+/// Which strings are ids, as schemas tell it: those without control characters.
+const ID_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+
 /// Why a string is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -31,7 +34,7 @@ macro_rules! string_id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(#[schemars(length(min = 1, max = 128))] Arc<str>);
+        pub struct $name(#[schemars(length(min = 1, max = 128), regex(pattern = ID_PATTERN))] Arc<str>);
 
         impl $name {
             /// Checks the form: 1 to 128 bytes, no control characters.

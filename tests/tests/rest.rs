@@ -409,6 +409,12 @@ async fn what_is_no_request_of_ours_is_refused_by_what_is_wrong_with_it() {
     is_at("GET", "/orders?statsu=UNPAID", &Value::Null, 400, "validation", Some("statsu")).await;
     is_at("GET", "/orders?status=GONE", &Value::Null, 400, "validation", Some("status")).await;
     is_at("GET", "/orders?page_size=101", &Value::Null, 400, "validation", Some("page_size")).await;
+    for (list, field) in [("products", "query"), ("coupons", "query"), ("orders", "order_id")] {
+        let path = format!("/{list}?{field}={}", "x".repeat(201));
+        is_at("GET", &path, &Value::Null, 400, "validation", Some(field)).await;
+    }
+    is_at("POST", "/packages/pk-1/tracking", &json!({ "events": [] }), 400, "validation", Some("events"))
+        .await;
     is_at("GET", "/orders/%00", &Value::Null, 400, "validation", Some("order_id")).await;
     is_at("GET", "/orders/%FF", &Value::Null, 400, "validation", Some("order_id")).await;
     is_at("GET", "/nothing", &Value::Null, 404, "not_found", None).await;

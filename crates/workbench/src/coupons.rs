@@ -21,6 +21,7 @@ use crate::{
     page::{cut, read},
     rules::{
         coupons::{self, Claimed},
+        fields::{QUERY_CHARS, sought},
         write::Write,
     },
     workbench::Deed,
@@ -34,6 +35,7 @@ impl Workbench {
         params: CouponsListParams,
     ) -> Result<CouponsListResult, WorkbenchError> {
         let CouponsListParams { query, display_type, buyer_id, status, page_size, page_token } = params;
+        sought("query", query.as_ref(), QUERY_CHARS)?;
         let now = self.now();
         let query = CouponQuery {
             text: query,

@@ -15,7 +15,10 @@ use deskwire_store::{ProductQuery, ProductRecord, Scope, Side};
 use crate::{
     Caller, Workbench, WorkbenchError,
     page::{cut, read},
-    rules::products::{alternatives, price_range},
+    rules::{
+        fields::{QUERY_CHARS, sought},
+        products::{alternatives, price_range},
+    },
 };
 
 /// So many alternatives are offered.
@@ -31,6 +34,7 @@ impl Workbench {
         params: ProductsListParams,
     ) -> Result<ProductsListResult, WorkbenchError> {
         let ProductsListParams { query, by, in_stock, page_size, page_token } = params;
+        sought("query", query.as_ref(), QUERY_CHARS)?;
         let query = ProductQuery {
             text: query,
             by,

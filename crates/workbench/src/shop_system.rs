@@ -15,6 +15,7 @@ use deskwire_store::{CouponQuery, OrderQuery, PersonRecord, ProductQuery, Side};
 use crate::{
     Caller, Workbench, WorkbenchError,
     page::{at, cut, read, read_at},
+    rules::fields::{ID_PART_CHARS, QUERY_CHARS, sought},
 };
 
 /// A page of a list: how many, and where the page before ended.
@@ -75,6 +76,7 @@ impl Workbench {
         page: PageOf,
     ) -> Result<Listed<Order>, WorkbenchError> {
         let ShopOrders { buyer_id, status, id_part } = which;
+        sought("order_id", id_part.as_ref(), ID_PART_CHARS)?;
         let (shop_id, size) = (&caller.scope.shop_id, page.size.get());
         let before: Option<(_, OrderId)> = read_at(page.token.as_ref())?;
         let query = OrderQuery { status, id_part: id_part.filter(|part| !part.is_empty()), before };
@@ -101,6 +103,7 @@ impl Workbench {
         page: PageOf,
     ) -> Result<Listed<Product>, WorkbenchError> {
         let ShopProducts { text, by, status, in_stock } = which;
+        sought("query", text.as_ref(), QUERY_CHARS)?;
         let (shop_id, size) = (&caller.scope.shop_id, page.size.get());
         let before = read(page.token.as_ref())?;
         let query = ProductQuery { text, by, status, in_stock, category: None, before };
@@ -125,6 +128,7 @@ impl Workbench {
         page: PageOf,
     ) -> Result<Listed<Coupon>, WorkbenchError> {
         let ShopCoupons { text, status, display_type, buyer_id } = which;
+        sought("query", text.as_ref(), QUERY_CHARS)?;
         let (shop_id, size, now) = (&caller.scope.shop_id, page.size.get(), self.now());
         let before = read(page.token.as_ref())?;
         let query = CouponQuery { text, status, now, display_type, buyer_id, before };

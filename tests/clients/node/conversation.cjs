@@ -132,6 +132,8 @@ async function converse(library, connect) {
   agent.close();
 }
 
+Object.assign(module.exports, { Pushes, claim, within });
+
 /** Runs the conversation and ends the process. */
 module.exports.run = (library, connect) =>
   converse(library, connect).then(

@@ -82,7 +82,11 @@ struct TrackingPost {
 
 impl InBody for TrackingPost {
     fn read(document: Value, shape: &Shape) -> Result<Self, ErrorObject> {
-        shape.read(document)
+        let post: Self = shape.read(document)?;
+        if post.events.is_empty() {
+            return Err(ErrorObject::field("events", "must not be empty"));
+        }
+        Ok(post)
     }
     fn example() -> Value {
         examples::tracking()

@@ -99,16 +99,24 @@ async fn get(call: Call, return_id: ReturnId, (): ()) -> Result<Shown<ReturnResu
     Ok(Shown(call.workbench().returns_get(call.caller(), ReturnParams { return_id }).await?))
 }
 
-/// The shop's answer to a request.
+/// The shop agrees to a request.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct ReturnAnswer {
-    /// Why; the buyer sees it. Needed to reject.
+struct ReturnApproval {
+    /// Why; the buyer sees it.
     #[serde(default)]
     #[schemars(length(max = 2000))]
     reason_text: Option<String>,
 }
 
-impl InBody for ReturnAnswer {
+/// The shop refuses a request.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ReturnRejection {
+    /// Why; the buyer sees it.
+    #[schemars(length(min = 1, max = 2000))]
+    reason_text: String,
+}
+
+impl InBody for ReturnApproval {
     fn read(document: Value, shape: &Shape) -> Result<Self, ErrorObject> {
         shape.read(document)
     }
@@ -117,12 +125,21 @@ impl InBody for ReturnAnswer {
     }
 }
 
+impl InBody for ReturnRejection {
+    fn read(document: Value, shape: &Shape) -> Result<Self, ErrorObject> {
+        shape.read(document)
+    }
+    fn example() -> Value {
+        json!({ "reason_text": "The picture shows another article." })
+    }
+}
+
 async fn approve(
     call: Call,
     return_id: ReturnId,
-    body: Body<ReturnAnswer>,
+    body: Body<ReturnApproval>,
 ) -> Result<Shown<ReturnResult>, Refusal> {
-    let Body(ReturnAnswer { reason_text }) = body;
+    let Body(ReturnApproval { reason_text }) = body;
     let params = ReturnAnswerParams { return_id, reason_text };
     Ok(Shown(call.workbench().returns_approve(call.caller(), params).await?))
 }
@@ -130,9 +147,9 @@ async fn approve(
 async fn reject(
     call: Call,
     return_id: ReturnId,
-    body: Body<ReturnAnswer>,
+    body: Body<ReturnRejection>,
 ) -> Result<Shown<ReturnResult>, Refusal> {
-    let Body(ReturnAnswer { reason_text }) = body;
-    let params = ReturnAnswerParams { return_id, reason_text };
+    let Body(ReturnRejection { reason_text }) = body;
+    let params = ReturnAnswerParams { return_id, reason_text: Some(reason_text) };
     Ok(Shown(call.workbench().returns_reject(call.caller(), params).await?))
 }

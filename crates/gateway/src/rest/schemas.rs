@@ -97,7 +97,24 @@ impl Schemas {
         rename(&mut document, &apart);
         schemas.sort_keys();
         document["components"]["schemas"] = schemas.into();
+        bound(&mut document);
         document
+    }
+}
+
+/// Numbers end where their types do, which their schemas do not say by themselves.
+fn bound(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("format").is_some_and(|format| format == "uint32")
+                && !fields.contains_key("maximum")
+            {
+                fields.insert("maximum".to_owned(), u32::MAX.into());
+            }
+            fields.values_mut().for_each(bound);
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

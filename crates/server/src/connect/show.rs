@@ -2,6 +2,7 @@
 
 use deskwire_protocol::{
     Content, ErrorObject, Message, ParticipantRole, Sender, UserId,
+    card::Card,
     conversation::{Conversation, ConversationStatus},
 };
 
@@ -55,6 +56,27 @@ pub(super) fn message(message: &Message, mine: bool) -> String {
             format!("* {who} came from order {}", safe(order_id.as_str()))
         }
     }
+}
+
+/// The card that a message is.
+pub(super) fn card(content: &Content) -> Option<&Card> {
+    match content {
+        Content::OrderCard { card, .. }
+        | Content::LogisticsCard { card, .. }
+        | Content::ReturnRefundCard { card, .. }
+        | Content::ProductCard { card, .. }
+        | Content::CouponCard { card, .. } => Some(card),
+        Content::Text { .. }
+        | Content::AllocatedService { .. }
+        | Content::Notification { .. }
+        | Content::BuyerEnterFromProduct { .. }
+        | Content::BuyerEnterFromOrder { .. } => None,
+    }
+}
+
+/// A card that was shown before and is another now.
+pub(super) fn changed(card: &Card) -> String {
+    format!("* a card has changed\n{}", safe(&card.text))
 }
 
 /// A conversation as a line of `/list`.

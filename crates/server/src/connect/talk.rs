@@ -66,6 +66,9 @@ struct Talked {
     /// The last message of this side, and how far it was told that the others have read.
     own_seq: Seq,
     told_read_seq: Seq,
+    /// The buyer's orders as they were shown, and the text of each card.
+    orders: Vec<String>,
+    cards: HashMap<MessageId, String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -367,6 +370,8 @@ impl Talk {
             read_seq: Seq::ZERO,
             own_seq: Seq::ZERO,
             told_read_seq: Seq::ZERO,
+            orders: Vec::new(),
+            cards: HashMap::new(),
         });
         self.talks.len() - 1
     }
@@ -550,10 +555,20 @@ impl Talk {
         let typed_here = event.message.client_message_id.as_ref().is_some_and(|id| self.mine.contains(id))
             && mine
             && !revised;
-        if !typed_here {
-            let line = show::message(&event.message, mine);
-            self.say(index, &line);
+        if typed_here {
+            return;
         }
+        let mut line = show::message(&event.message, mine);
+        // A card is rendered anew also where nothing changes of what is shown of it here.
+        if let Some(card) = show::card(&event.message.content) {
+            let cards = &mut self.talks[index].cards;
+            match cards.insert(event.message.message_id, card.text.clone()) {
+                Some(text) if text == card.text => return,
+                Some(_) => line = show::changed(card),
+                None => {}
+            }
+        }
+        self.say(index, &line);
     }
 
     /// Prints what happened in a conversation, with its number where there are several.
@@ -646,18 +661,25 @@ impl Talk {
         }
     }
 
-    /// The server found orders that a message names.
+    /// The server found orders that a message names, or lays all of the buyer's beside the conversation: those are shown
+    /// again only when something about them is new.
     fn orders(&mut self, event: &WorkbenchOrders) {
         let Some(index) = self.find(event.conversation_id) else { return };
+        let mut lines = Vec::new();
         for order in &event.orders {
             let status = serde_json::to_value(order.status).unwrap_or_default();
             let status = status.as_str().unwrap_or_default();
-            let line = format!(
-                "* order {}: {status}, {}",
-                show::safe(order.id.as_str()),
-                order.payment.total_amount
-            );
-            self.say(index, &line);
+            let order_id = show::safe(order.id.as_str());
+            lines.push(format!("* order {order_id}: {status}, {}", order.payment.total_amount));
+        }
+        if event.message_id.is_none() {
+            let shown = std::mem::replace(&mut self.talks[index].orders, lines.clone());
+            if shown == lines {
+                return;
+            }
+        }
+        for line in &lines {
+            self.say(index, line);
         }
     }
 

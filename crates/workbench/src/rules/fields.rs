@@ -15,6 +15,12 @@ const ADDRESS_BYTES: usize = 2_048;
 /// The start of the year 10000, which calendars and ISO 8601 do not reach.
 const YEAR_10000: i64 = 253_402_300_800_000;
 
+/// The longest text that a list of products or coupons is searched for, in characters.
+pub(crate) const QUERY_CHARS: usize = 200;
+
+/// The longest part of an id that a list is searched for, in characters.
+pub(crate) const ID_PART_CHARS: usize = 128;
+
 /// How far the clock of the shop's systems may be ahead of the server's.
 const AHEAD: Duration = Duration::from_hours(24);
 
@@ -31,6 +37,14 @@ pub(crate) fn optional_text(field: &str, value: Option<&String>, limit: usize) -
         }
         None | Some(Ok(()) | Err(TextError::Empty)) => Ok(()),
     }
+}
+
+/// What a list is searched for, which may be anything but long.
+pub(crate) fn sought(field: &str, value: Option<&String>, limit: usize) -> Result<(), WorkbenchError> {
+    if value.is_some_and(|value| value.chars().count() > limit) {
+        return Err(WorkbenchError::invalid(field, TextError::TooLong { limit }));
+    }
+    Ok(())
 }
 
 /// A text that says something, or nothing: blank is none.

@@ -82,10 +82,16 @@ impl Html {
                 }
                 self.raw(" }");
             }
-            Value::String(_) => self.tag("i", "", |html| html.text(&value.to_string())),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-                self.text(&value.to_string());
+            Value::Array(items) => {
+                self.raw("[");
+                for (place, item) in items.iter().enumerate() {
+                    self.raw(if place > 0 { ", " } else { "" });
+                    self.json(item, depth);
+                }
+                self.raw("]");
             }
+            Value::String(_) => self.tag("i", "", |html| html.text(&value.to_string())),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.text(&value.to_string()),
         }
     }
 
@@ -130,7 +136,7 @@ mod tests {
         assert_eq!(
             html.into_string(),
             "<p>a &lt; <code>b&lt;c&gt;</code></p><p>&quot;&amp;&quot;</p>\
-             { <u>&quot;&lt;&quot;</u>: [&quot;&lt;/pre&gt;&quot;] }"
+             { <u>&quot;&lt;&quot;</u>: [<i>&quot;&lt;/pre&gt;&quot;</i>] }"
         );
     }
 }

@@ -13,8 +13,9 @@ use html::{Html, slug};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The page loads nothing and runs nothing, whatever gets into it.
-pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page loads nothing and runs nothing, whatever gets into it. It bears its icon in itself, an empty one: otherwise
+/// browsers ask for one that is not there, and complain that they may not.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Made once.
 pub(super) static PAGE: LazyLock<String> = LazyLock::new(|| page(&DOCUMENT));
@@ -40,6 +41,7 @@ fn page(document: &Value) -> String {
     html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     html.tag("title", "", |html| html.text(&format!("{title} REST {version}")));
+    html.raw("<link rel=\"icon\" href=\"data:,\">");
     html.tag("style", "", |html| html.raw(STYLE));
     html.raw("</head><body>");
     html.tag("nav", "", |html| {
@@ -48,11 +50,11 @@ fn page(document: &Value) -> String {
             html.tag("small", "", |html| html.text(&format!("REST {version}")));
         });
         for (heading, places) in &headings {
-            html.tag("h2", "", |html| html.text(heading));
+            nav_heading(html, &slug(heading), heading);
             html.tag("ul", "", |html| places.iter().for_each(|place| nav_entry(html, place)));
         }
-        html.tag("h2", "", |html| html.text("Types"));
-        html.tag("ul", "", |html| html.raw("<li><a href=\"#types\">All types</a></li>"));
+        nav_heading(html, "refusals", "When it is not done");
+        nav_heading(html, "types", "Types");
     });
     html.tag("main", "id=\"top\"", |html| {
         html.tag("h1", "", |html| html.text(&format!("{title} REST")));
@@ -93,11 +95,21 @@ fn headings(document: &Value) -> Vec<(&str, Vec<Place<'_>>)> {
     order.into_iter().map(|tag| (tag, under.remove(tag).unwrap_or_default())).collect()
 }
 
+fn nav_heading(html: &mut Html, id: &str, heading: &str) {
+    html.tag("h2", "", |html| html.tag("a", &format!("href=\"#{id}\""), |html| html.text(heading)));
+}
+
 fn nav_entry(html: &mut Html, place: &Place<'_>) {
     html.tag("li", "", |html| {
         html.tag("a", &format!("href=\"#{}\"", place.id()), |html| {
             method_badge(html, place.method);
-            html.text(place.path);
+            html.tag("span", "", |html| {
+                for (place, part) in place.path.split('/').enumerate() {
+                    // Where it is too long for its line it is broken before a slash.
+                    html.raw(if place > 0 { "<wbr>/" } else { "" });
+                    html.text(part);
+                }
+            });
         });
     });
 }

@@ -90,7 +90,8 @@ pub(super) fn kind(html: &mut Html, schema: &Value) {
 }
 
 fn bounds(html: &mut Html, schema: &Value) {
-    let number = |name: &str| schema[name].as_i64();
+    // Where a type ends is no rule of the shop's: nothing is said of it.
+    let number = |name: &str| schema[name].as_i64().filter(|number| *number != i64::from(u32::MAX));
     let said = match (number("minimum"), number("maximum"), number("maxLength")) {
         (Some(least), Some(most), _) => format!(" {least} to {most}"),
         (Some(least), None, _) if least > 0 => format!(" from {least}"),
