@@ -465,10 +465,7 @@ mod http {
         }
     }
 
-    fn with_certificate(
-        directory: &Directory,
-        made: &rcgen::CertifiedKey<rcgen::KeyPair>,
-    ) -> ServerOptions {
+    fn with_certificate(directory: &Directory, made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> ServerOptions {
         let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         ServerOptions::new(Setting::default())
             .env("DESKWIRE_GATEWAY__TLS_CERTIFICATE_FILE", directory.write("cert.pem", &certificate))
@@ -481,19 +478,26 @@ mod http {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let server = with_certificate(&directory, &made).start().await;
         let log = server.log();
-        let printed = log.lines().find_map(|line| line.split_once("deskwire connect ")).expect("a command is printed").1;
+        let printed = log
+            .lines()
+            .find_map(|line| line.split_once("deskwire connect "))
+            .expect("a command is printed")
+            .1;
         let (before, at) = printed.split_once("--data-dir ").expect("not the usual directory");
         // The directory is given to every command here.
         let rest = at.split_once(' ').expect("more options").1;
-        let arguments: Vec<&str> =
-            std::iter::once("connect").chain(before.split_whitespace()).chain(rest.split_whitespace()).collect();
+        let arguments: Vec<&str> = std::iter::once("connect")
+            .chain(before.split_whitespace())
+            .chain(rest.split_whitespace())
+            .collect();
         assert!(arguments.contains(&"--ca") && rest.contains("wss://localhost:"), "{printed}");
         let mut alice = server.terminal(&arguments);
         alice.shows("you are Alice").await;
         drop(alice);
         let elsewhere = ["connect", "--as", "buyer", "--url", arguments[4], "--ca", "missing.pem"];
         let refused = server.run_to_end(&elsewhere).await;
-        assert!(!refused.status.success() && refused.stderr.contains("missing.pem"), "{}", refused.stderr);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("missing.pem"), "{said}");
     }
 
     #[tokio::test]

@@ -89,7 +89,8 @@ impl Writers {
     pub(crate) fn submit(&self, command: Command) -> Result<oneshot::Receiver<Reply>, ChatError> {
         let (reply, answer) = oneshot::channel();
         // Whoever asked may be gone; the effect stands all the same.
-        self.enqueue(command, Box::new(move |outcome| drop(reply.send(outcome)))).map_err(|(error, _)| error)?;
+        self.enqueue(command, Box::new(move |outcome| drop(reply.send(outcome))))
+            .map_err(|(error, _)| error)?;
         Ok(answer)
     }
 
@@ -173,9 +174,9 @@ impl Writer {
     async fn commit(&self, commands: &[Command], deadline: Instant) -> Result<Decided, ChatError> {
         let needs = rules::needs(commands.iter());
         let now = self.clock.now();
-        let commit = self.store.commit(&needs, |loaded| {
-            rules::decide(loaded, commands.iter(), now, self.config.recall_window)
-        });
+        let commit = self
+            .store
+            .commit(&needs, |loaded| rules::decide(loaded, commands.iter(), now, self.config.recall_window));
         match timeout_at(deadline, commit).await {
             Ok(decided) => Ok(decided.map_err(|error: StoreError| ChatError::Store(Arc::new(error)))?),
             // It may have been committed: the sender asks again with the same id and learns.
