@@ -111,8 +111,8 @@ impl Writers {
             usize::try_from(command.conversation_id.get().unsigned_abs() % queues.len() as u64).unwrap_or(0);
         let expires = Instant::now() + half(self.request_timeout);
         queues[shard].try_send(Queued { command, answer, expires }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(queued) => (ChatError::Busy, queued.answer),
-            mpsc::error::TrySendError::Closed(queued) => (ChatError::ShuttingDown, queued.answer),
+            mpsc::error::TrySendError::Full(refused) => (ChatError::Busy, refused.answer),
+            mpsc::error::TrySendError::Closed(refused) => (ChatError::ShuttingDown, refused.answer),
         })
     }
 
