@@ -36,7 +36,12 @@ impl Topics {
         let Some(cell) = self.followed.get(topic).map(|followed| Arc::clone(&followed.in_force)) else {
             return Ok(());
         };
-        cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.copied()
+        cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await?;
+        // The last session may have let go of it meanwhile: then nobody else would.
+        if let Entry::Vacant(_) = self.followed.entry(topic.clone()) {
+            self.bus.unsubscribe(topic);
+        }
+        Ok(())
     }
 
     /// One session less; after the last the topic is followed no longer.

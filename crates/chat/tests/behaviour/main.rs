@@ -4,3 +4,4 @@
 mod delivery;
 mod node;
 mod rules;
+mod writer;
