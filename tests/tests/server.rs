@@ -352,6 +352,8 @@ mod connect {
             .env("DESKWIRE_GATEWAY__AGENT_SENDS_PER_SECOND", 2)
             .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 1)
             .env("DESKWIRE_GATEWAY__BUYER_SENDS_PER_SECOND", 1_000)
+            .env("DESKWIRE_GATEWAY__BUYER_SEND_BURST", 100_000)
+            .env("DESKWIRE_GATEWAY__FRAME_BURST", 100_000)
             .start()
             .await;
         let ana = User::buyer("ana").of_shop("demo");

@@ -756,7 +756,7 @@ pub(crate) async fn open_conversation(chat: &Inner, buyer: &Scope) -> Result<Con
 
 /// Hands over what is safe to lose.
 pub(crate) async fn publish(chat: &Inner, notices: Vec<(Topic, Notice)>) {
-    match tokio::time::timeout(chat.config.publish_timeout, chat.bus.publish(notices)).await {
+    match timeout(chat.config.publish_timeout, chat.bus.publish(notices)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a passing notice was lost"),
         Err(_) => tracing::debug!("the bus did not take a passing notice in time"),
