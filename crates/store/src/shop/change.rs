@@ -16,6 +16,7 @@ use deskwire_protocol::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use super::{
+    cards::{SOONER, mark_order},
     coupons::{self, CLAIM, COUPON},
     document,
     import::ImportChange,
@@ -111,8 +112,6 @@ pub struct ShopChanges {
     pub audit: Vec<AuditRecord>,
     /// Messages that are owed.
     pub posts: Vec<PostRecord>,
-    /// When the cards of a thing change by time alone.
-    pub refresh_at: Vec<(Subject, Timestamp)>,
     /// What webhooks are told; kept for those only who want to be told it ([`Shelf::webhooks`]).
     pub webhook_events: Vec<WebhookEventRecord>,
 }
@@ -132,7 +131,6 @@ impl ShopChanges {
             import,
             audit,
             posts,
-            refresh_at,
             webhook_events,
         } = self;
         orders.is_empty()
@@ -145,7 +143,6 @@ impl ShopChanges {
             && import.is_none()
             && audit.is_empty()
             && posts.is_empty()
-            && refresh_at.is_empty()
             && webhook_events.is_empty()
     }
 
@@ -479,8 +476,7 @@ impl Hand<'_> {
         for posts in changes.posts.chunks(ROWS) {
             self.write_posts(posts, now).await?;
         }
-        let due = changes.subjects().into_iter().map(|subject| (subject, now));
-        self.mark_cards(due.chain(changes.refresh_at.iter().cloned()).collect()).await
+        self.mark_cards(changes.subjects(), now).await
     }
 
     async fn write_orders(&self, loaded: &Shelf, orders: &[OrderRecord]) -> Result<(), StoreError> {
@@ -878,23 +874,21 @@ impl Hand<'_> {
     }
 
     /// Things that no message shows are not marked: an import of a million orders marks none.
-    async fn mark_cards(&self, due: Vec<(Subject, Timestamp)>) -> Result<(), StoreError> {
-        for due in due.chunks(ROWS) {
+    async fn mark_cards(&self, subjects: BTreeSet<Subject>, now: Timestamp) -> Result<(), StoreError> {
+        let mut subjects: Vec<Subject> = subjects.into_iter().collect();
+        subjects.sort_by(|a, b| mark_order(self.shop_id, a).cmp(&mark_order(self.shop_id, b)));
+        for subjects in subjects.chunks(ROWS) {
             let mut params = self.store.params();
-            let rows = params.rows(due.iter().map(|(subject, time)| {
-                vec![subject.kind().into(), subject.id().into(), time.millis().into()]
-            }));
-            let shop = params.push(self.shop());
+            let rows =
+                params.rows(subjects.iter().map(|subject| vec![subject.kind().into(), subject.id().into()]));
+            let (shop, now) = (params.push(self.shop()), params.push(now.millis()));
             let sql = format!(
                 "INSERT INTO card_refresh (shop_id, subject_kind, subject_id, due_time, generation)
-                 SELECT {shop}, k.column1, k.column2, min(k.column3), 1 FROM (VALUES {rows}) AS k
+                 SELECT {shop}, k.column1, k.column2, {now}, 1 FROM (VALUES {rows}) AS k
                  WHERE EXISTS (SELECT 1 FROM card c
                      WHERE c.shop_id = {shop} AND c.subject_kind = k.column1 AND c.subject_id = k.column2)
-                 GROUP BY k.column1, k.column2
-                 ON CONFLICT (shop_id, subject_kind, subject_id) DO UPDATE SET
-                     due_time = CASE WHEN excluded.due_time < card_refresh.due_time
-                         THEN excluded.due_time ELSE card_refresh.due_time END,
-                     generation = card_refresh.generation + 1"
+                 ORDER BY k.column1, k.column2
+                 {SOONER}"
             );
             self.execute(sql, params).await?;
         }

@@ -173,6 +173,8 @@ pub struct CardRecord {
     pub place: CardPlace,
     /// The thing's `version` when the card was rendered.
     pub version: i64,
+    /// When it looks different by time alone, where nobody else looks after that.
+    pub next_change: Option<Timestamp>,
 }
 
 /// Cards of a thing that are to be rendered again.
