@@ -228,13 +228,46 @@ impl Store {
         Ok(taken)
     }
 
+    /// Whoever has taken this thing is still at it: nobody else takes it before `lease_end`, unless it has changed
+    /// meanwhile.
+    pub async fn renew_card_refresh(
+        &self,
+        taken: &CardRefresh,
+        lease_end: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut params = self.params();
+        let end = params.push(lease_end.millis());
+        let sql = format!(
+            "UPDATE card_refresh SET due_time = {end} WHERE {} AND generation = {}",
+            at_subject(&mut params, &taken.shop_id, &taken.subject),
+            params.push(taken.generation),
+        );
+        self.write_alone(sql, params).await
+    }
+
+    /// Whoever has taken this thing is not going to end with it: it can be taken again from `due_time` on, here or on
+    /// another node.
+    pub async fn give_back_card_refresh(
+        &self,
+        taken: &CardRefresh,
+        due_time: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut params = self.params();
+        let due = params.push(due_time.millis());
+        // Whatever its generation: what was marked meanwhile may be due only when the lease is over.
+        let sql = format!(
+            "UPDATE card_refresh SET due_time = {due}, generation = generation + 1 WHERE {} AND due_time > {due}",
+            at_subject(&mut params, &taken.shop_id, &taken.subject),
+        );
+        self.write_alone(sql, params).await
+    }
+
     /// The cards of this thing were rendered; unless it has changed meanwhile, the next time is `next`, or a change.
     pub async fn card_refreshed(
         &self,
         done: &CardRefresh,
         next: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
         let mut params = self.params();
         let place = format!(
             "{} AND generation = {}",
@@ -250,9 +283,7 @@ impl Store {
             }
             None => format!("DELETE FROM card_refresh WHERE {place}"),
         };
-        transaction.execute_raw(self.statement(sql, params.values)).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.write_alone(sql, params).await
     }
 
     /// Messages that are owed to conversations, of all shops, the oldest first.
@@ -280,9 +311,14 @@ impl Store {
 
     /// The message stands in its conversation: it is owed no longer.
     pub async fn card_posted(&self, post_no: i64) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
         let mut params = self.params();
         let sql = format!("DELETE FROM card_post WHERE post_no = {}", params.push(post_no));
+        self.write_alone(sql, params).await
+    }
+
+    /// One statement in a transaction of its own.
+    async fn write_alone(&self, sql: String, params: Params) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
         transaction.execute_raw(self.statement(sql, params.values)).await?;
         transaction.commit().await?;
         Ok(())
