@@ -111,7 +111,9 @@ impl Workbench {
         };
         if let (Some(stored), Some((used, claim))) = (coupon, redeemed) {
             changes.coupons.push(with(stored, used));
-            changes.claims.push(ClaimRecord { buyer_id: buyer_id.clone(), claim });
+            let had = loaded.claims.iter().find(|had| had.claim.number == claim.number);
+            let had = had.ok_or(WorkbenchError::NotFound)?;
+            changes.claims.push(ClaimRecord { claim, ..had.clone() });
         }
         Ok((changes, record))
     }

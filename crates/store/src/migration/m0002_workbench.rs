@@ -142,10 +142,14 @@ const TABLES: &[&str] = &[
         start_time bigint NOT NULL,
         end_time bigint NOT NULL,
         order_id text,
+        message_id text,
         PRIMARY KEY (shop_id, coupon_id, buyer_id, number),
         FOREIGN KEY (shop_id, coupon_id) REFERENCES coupon (shop_id, coupon_id)
     ){clustered}",
     "CREATE INDEX coupon_claim_buyer ON coupon_claim (shop_id, buyer_id, claim_time, coupon_id, number)",
+    // A card's button is one claim, however often it is pressed.
+    "CREATE UNIQUE INDEX coupon_claim_message ON coupon_claim (shop_id, coupon_id, buyer_id, message_id)
+        WHERE message_id IS NOT NULL",
     // One seller coupon an order, used once.
     "CREATE UNIQUE INDEX coupon_claim_order ON coupon_claim (shop_id, order_id) WHERE order_id IS NOT NULL",
 

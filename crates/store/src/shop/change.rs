@@ -830,7 +830,7 @@ impl Hand<'_> {
 
     async fn write_claims(&self, claims: &[ClaimRecord]) -> Result<(), StoreError> {
         let mut params = self.store.params();
-        let rows = params.rows(claims.iter().map(|ClaimRecord { buyer_id, claim }| {
+        let rows = params.rows(claims.iter().map(|ClaimRecord { buyer_id, claim, message_id }| {
             vec![
                 self.shop(),
                 claim.coupon_id.as_str().into(),
@@ -840,11 +840,12 @@ impl Hand<'_> {
                 claim.start_time.millis().into(),
                 claim.end_time.millis().into(),
                 claim.order_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+                message_id.map(|id| id.to_string()).into(),
             ]
         }));
         let sql = format!(
-            "INSERT INTO coupon_claim (shop_id, coupon_id, buyer_id, number, claim_time, start_time, end_time, order_id)
-             VALUES {rows}
+            "INSERT INTO coupon_claim (shop_id, coupon_id, buyer_id, number, claim_time, start_time, end_time, order_id,
+                 message_id) VALUES {rows}
              ON CONFLICT (shop_id, coupon_id, buyer_id, number) DO UPDATE SET order_id = excluded.order_id"
         );
         self.execute(sql, params).await?;

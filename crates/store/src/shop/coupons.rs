@@ -18,7 +18,7 @@ use crate::{Store, StoreError, row, sql::ROWS};
 pub(super) const COUPON: &str = "t.coupon_no, t.client_coupon_id, t.deactivated, t.claimed_count, t.redeemed_count, t.version, t.document";
 /// What a claim `c` is read with.
 pub(super) const CLAIM: &str =
-    "c.coupon_id, c.buyer_id, c.number, c.claim_time, c.start_time, c.end_time, c.order_id";
+    "c.coupon_id, c.buyer_id, c.number, c.claim_time, c.start_time, c.end_time, c.order_id, c.message_id";
 
 /// Which coupons, newest first.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +68,7 @@ pub(super) fn claim(row: &QueryResult) -> Result<ClaimRecord, StoreError> {
             end_time: row::time(row, "end_time")?,
             order_id: row::id(row, TABLE, "order_id")?,
         },
+        message_id: row::id(row, TABLE, "message_id")?,
     })
 }
 

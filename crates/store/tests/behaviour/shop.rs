@@ -400,7 +400,7 @@ async fn racing_claims_never_exceed_the_limit(backend: Backend) {
                     end_time: NOW,
                     order_id: None,
                 };
-                let claims = vec![ClaimRecord { buyer_id, claim }];
+                let claims = vec![ClaimRecord { buyer_id, claim, message_id: None }];
                 (ShopChanges { coupons: vec![record], claims, ..ShopChanges::default() }, true)
             })
             .await
