@@ -4,6 +4,7 @@ use deskwire_protocol::{
     MessageId,
     card::{ActionName, Card, CardActParams, CardActResult},
     coupon::CouponClaimParams,
+    ids::ProductId,
     product::OrderPlaceParams,
     returns::ReturnSubmitParams,
 };
@@ -44,7 +45,9 @@ impl Workbench {
             }
             ActionName::PlaceOrder => {
                 let order: OrderPlaceParams = read(given)?;
-                Some(written(&self.orders_place(caller, order).await?)?)
+                // The variant is the buyer's choice, of the product that the card shows.
+                let product_id = ProductId::new(card.reference).map_err(|_| WorkbenchError::NotFound)?;
+                Some(written(&self.place(caller, order, Some(&product_id)).await?)?)
             }
             ActionName::RequestReturn => {
                 let request: ReturnSubmitParams = read(given)?;

@@ -6,7 +6,7 @@ use deskwire_protocol::{
     Timestamp,
     card::{CardKind, ThingKind},
     coupon::Claim,
-    ids::{LineItemId, OrderId},
+    ids::{LineItemId, OrderId, ProductId},
     order::{Order, OrderResult, OrderStatus},
     product::OrderPlaceParams,
 };
@@ -31,6 +31,16 @@ impl Workbench {
         &self,
         caller: &Caller,
         params: OrderPlaceParams,
+    ) -> Result<OrderResult, WorkbenchError> {
+        self.place(caller, params, None).await
+    }
+
+    /// The same; on a product's card only a variant of that product.
+    pub(crate) async fn place(
+        &self,
+        caller: &Caller,
+        params: OrderPlaceParams,
+        on_card_of: Option<&ProductId>,
     ) -> Result<OrderResult, WorkbenchError> {
         let (shop_id, buyer_id) = (&caller.scope.shop_id, &caller.scope.user_id);
         let order_id: OrderId = self.draw_id("ord")?;
@@ -58,6 +68,10 @@ impl Workbench {
             };
             if let Some(known) = loaded.orders.values().find(known) {
                 return Ok((ShopChanges::default(), known.clone()));
+            }
+            let product_id = loaded.skus.get(&params.sku_id);
+            if on_card_of.is_some_and(|shown| product_id != Some(shown)) {
+                return Err(WorkbenchError::invalid("params.sku_id", "is no variant of the card's product"));
             }
             self.placed(loaded, caller, &params, new.clone(), now)
         });
