@@ -7,7 +7,7 @@ use deskwire_protocol::{
     card::{CardKind, ThingKind},
     coupon::Claim,
     ids::{LineItemId, OrderId, ProductId},
-    order::{Order, OrderResult, OrderStatus},
+    order::{OrderResult, OrderStatus},
     product::OrderPlaceParams,
 };
 use deskwire_store::{
@@ -21,6 +21,7 @@ use crate::{
     rules::{
         place::{NewOrder, Placed, Wares, place},
         products::stock,
+        reminders::{Told, remind_time},
     },
     workbench::Deed,
 };
@@ -138,23 +139,15 @@ impl Workbench {
     }
 }
 
-/// When an order's agents are to be reminded, so long before its nearest deadline, and when it lapses. Of a deadline that
-/// stays they are told once.
+/// When an order's agents are to be reminded, so long before each of its deadlines, and when it lapses.
 pub(crate) fn set_times(
     notice: Duration,
     stored: Option<&OrderRecord>,
     record: &mut OrderRecord,
     now: Timestamp,
 ) {
-    let nearest = |order: &Order| {
-        let reminder = order.nearest_deadline(now).filter(|reminder| !reminder.overdue)?;
-        Some((reminder.kind, reminder.due_time))
-    };
-    let deadline = nearest(&record.order);
-    record.remind_time = match stored {
-        Some(stored) if deadline.is_some() && nearest(&stored.order) == deadline => stored.remind_time,
-        _ => deadline.map(|(_, due_time)| due_time.minus(notice)),
-    };
+    let stored = stored.map(|stored| Told { order: &stored.order, remind_time: stored.remind_time });
+    record.remind_time = remind_time(notice, stored, &record.order, now);
     let waits_for_payment = record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
     record.lapse_time = record.order.deadlines.payment_due_time.filter(|_| waits_for_payment);
 }

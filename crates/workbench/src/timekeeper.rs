@@ -13,6 +13,7 @@ use crate::{
     rules::{
         lapse::{Lapsed, lapse},
         products::stock,
+        reminders,
     },
     workbench::{Deed, system},
 };
@@ -106,14 +107,16 @@ impl Workbench {
         for (shop_id, record) in self.store().reminders_due(now, DUE).await? {
             let Some(remind_time) = record.remind_time else { continue };
             let order = &record.order;
-            if !self.store().take_reminder(&shop_id, &order.id, remind_time).await? {
+            let (told, next) = reminders::due(self.config().deadline_notice, order, remind_time, now);
+            if !self.store().take_reminder(&shop_id, &record, next).await? {
                 continue;
             }
-            if let Some(reminder) = order.nearest_deadline(now).filter(|reminder| !reminder.overdue) {
+            let near = told.into_iter().map(|reminder| {
                 let near =
                     DeadlineNear { order_id: order.id.clone(), buyer_id: order.user_id.clone(), reminder };
-                self.chat().tell_workbenches(&shop_id, vec![bus::Workbench::DeadlineNear(near)]).await;
-            }
+                bus::Workbench::DeadlineNear(near)
+            });
+            self.chat().tell_workbenches(&shop_id, near.collect()).await;
         }
         Ok(())
     }

@@ -66,6 +66,35 @@ everywhere! {
         assert!(scene.ana.pushes_so_far("deadline.near").await.is_empty(), "agents only");
     }
 
+    async fn o4_a_missed_deadline_does_not_hide_the_one_that_is_ahead(setting: Setting) {
+        let (late, soon, cancelled) = (now() - HOUR, now() + 2 * HOUR, now() + 5 * HOUR);
+        let mut scene = Scene::set(setting, &[]).await;
+        let to_ship = |id: &str, due: i64| {
+            let deadlines = json!({"shipping_due_time": due, "cancel_order_sla_time": cancelled});
+            with(order(id, "ana", "AWAITING_SHIPMENT"), json!({"deadlines": deadlines}))
+        };
+        let missed = with(order("o-3", "ana", "AWAITING_SHIPMENT"), json!({"deadlines": {"shipping_due_time": late}}));
+        scene.server.import(User::SHOP, "orders", &[to_ship("o-1", late), to_ship("o-2", soon), missed]).await;
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let near = scene.bo.push("deadline.near").await;
+            assert_eq!(near["reminder"]["overdue"], false);
+            told.push(format!("{} {}", near["order_id"], near["reminder"]["kind"]).replace('"', ""));
+        }
+        told.sort();
+        assert_eq!(told, ["o-1 CANCEL_ORDER_SLA", "o-2 CANCEL_ORDER_SLA", "o-2 SHIPPING_DUE"]);
+        let listed = scene.bo.call("workbench.orders.list", json!({"buyer_id": "ana"})).await.unwrap();
+        let reminder = |id: &str| {
+            let order = listed["orders"].as_array().unwrap().iter().find(|order| order["id"] == id).unwrap();
+            order["reminder"].clone()
+        };
+        assert_eq!(reminder("o-1"), json!({
+            "kind": "CANCEL_ORDER_SLA", "due_time": cancelled, "consequence": "AUTO_CANCELLED", "overdue": false,
+        }));
+        assert_eq!(reminder("o-2")["kind"], "SHIPPING_DUE", "the nearest");
+        assert_eq!((&reminder("o-3")["kind"], &reminder("o-3")["overdue"]), (&json!("SHIPPING_DUE"), &json!(true)), "none is ahead");
+    }
+
     async fn o5_a_note_is_written_edited_and_never_overwritten_in_silence(setting: Setting) {
         let mut scene = Scene::set(setting, &[("orders", vec![order("o-1", "ana", "IN_TRANSIT")])]).await;
         let mut eve = scene.server.agent("eve").await;

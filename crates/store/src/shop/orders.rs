@@ -357,20 +357,24 @@ impl Store {
         rows.iter().map(|row| Ok((row::shop_id(row, "shop_order")?, order(row)?))).collect()
     }
 
-    /// The agents are told of this reminder now; whether nobody else did, here or on another node.
+    /// The agents are told of this reminder of the order now, and of another at `next`; whether nobody else told them,
+    /// here or on another node, and the order still is as it was read.
     pub async fn take_reminder(
         &self,
         shop_id: &ShopId,
-        id: &OrderId,
-        remind_time: Timestamp,
+        record: &OrderRecord,
+        next: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
         let mut params = self.params();
         let sql = format!(
-            "UPDATE shop_order SET remind_time = NULL WHERE shop_id = {} AND order_id = {} AND remind_time = {}",
+            "UPDATE shop_order SET remind_time = {} WHERE shop_id = {} AND order_id = {} AND remind_time = {}
+                 AND version = {}",
+            params.push(next.map(Timestamp::millis)),
             params.push(shop_id.as_str()),
-            params.push(id.as_str()),
-            params.push(remind_time.millis())
+            params.push(record.order.id.as_str()),
+            params.push(record.remind_time.map(Timestamp::millis)),
+            params.push(record.version)
         );
         let taken = transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0;
         transaction.commit().await?;

@@ -101,7 +101,14 @@ async fn an_order_is_read_back_as_it_was_written(backend: Backend) {
     assert_eq!(read, [record.clone()]);
     assert_eq!(store.orders(&shop("b"), std::slice::from_ref(&record.order.id)).await.unwrap(), []);
     let due = store.reminders_due(NOW, 10).await.unwrap();
-    assert_eq!(due, [(shop("a"), record)]);
+    assert_eq!(due, [(shop("a"), record.clone())]);
+    let later = Timestamp::from_millis(NOW.millis() + 1);
+    let other = OrderRecord { version: 2, ..record.clone() };
+    assert!(!store.take_reminder(&shop("a"), &other, None).await.unwrap(), "it has changed since");
+    assert!(store.take_reminder(&shop("a"), &record, Some(later)).await.unwrap());
+    assert!(!store.take_reminder(&shop("a"), &record, Some(later)).await.unwrap(), "once");
+    assert_eq!(store.reminders_due(NOW, 10).await.unwrap(), []);
+    assert_eq!(store.reminders_due(later, 10).await.unwrap().len(), 1);
 }
 
 async fn a_buyers_orders_are_listed_newest_first_by_status_and_part_of_the_id(backend: Backend) {

@@ -22,7 +22,8 @@ pub(crate) fn render(order: &Order, rendering: &Rendering<'_>) -> Card {
     let speech = rendering.speech;
     let reminder = order.nearest_deadline(rendering.now);
     let title = speech.order(&text::line(order.id.as_str(), ITEM_CHARS).unwrap_or_default());
-    let mut card = Draft::new(CardKind::Order, order.id.as_str(), title, status(order, reminder, speech));
+    let late = order.deadlines_at(rendering.now).any(|deadline| deadline.overdue);
+    let mut card = Draft::new(CardKind::Order, order.id.as_str(), title, status(order, late, speech));
     card.subtitle = first_and_more(&order.line_items, speech);
     card.image = order.line_items.iter().find_map(|item| text::image(item.sku_image.as_ref()));
 
@@ -114,7 +115,7 @@ fn first_and_more(items: &[LineItem], speech: &Speech) -> Option<String> {
     }
 }
 
-fn status(order: &Order, reminder: Option<Reminder>, speech: &Speech) -> CardStatus {
+fn status(order: &Order, late: bool, speech: &Speech) -> CardStatus {
     let (label, tone) = match order.status {
         OrderStatus::Unpaid => (speech.order_unpaid(), Tone::Warning),
         OrderStatus::OnHold => (speech.order_on_hold(), Tone::Neutral),
@@ -126,7 +127,6 @@ fn status(order: &Order, reminder: Option<Reminder>, speech: &Speech) -> CardSta
         OrderStatus::Completed => (speech.order_completed(), Tone::Success),
         OrderStatus::Cancelled => (speech.order_cancelled(), Tone::Danger),
     };
-    let late = reminder.is_some_and(|reminder| reminder.overdue);
     draft::status(order.status, label, if late { Tone::Warning } else { tone })
 }
 

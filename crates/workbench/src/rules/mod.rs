@@ -12,6 +12,7 @@ pub(crate) mod place;
 pub(crate) mod products;
 pub(crate) mod recognise;
 pub(crate) mod refusal;
+pub(crate) mod reminders;
 pub(crate) mod returns;
 pub(crate) mod write;
 
