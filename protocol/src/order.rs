@@ -253,6 +253,8 @@ pub enum DeadlineKind {
     DeliveryDue,
     /// `cancel_order_sla_time`.
     CancelOrderSla,
+    /// The shop's answer to a request for a return; only in `deadline.near`.
+    ReturnAnswerDue,
 }
 
 /// What happens when a deadline passes.
@@ -267,6 +269,8 @@ pub enum Consequence {
     CollectionOverdue,
     /// It counts as delivered late.
     DeliveryOverdue,
+    /// The request is approved by itself.
+    AutoApproved,
 }
 
 /// A deadline of an order.

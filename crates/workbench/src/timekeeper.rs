@@ -2,7 +2,7 @@
 //! took, agents are told of deadlines that come near. On any node, once.
 
 use deskwire_chat::bus;
-use deskwire_protocol::{ShopId, card::ThingKind, event::DeadlineNear};
+use deskwire_protocol::{ShopId, card::ThingKind};
 use deskwire_store::{ClaimRecord, OrderRecord, ProductRecord, ShopChanges, Wanted};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,7 @@ impl Workbench {
                     ("requests for returns", self.approve_overdue().await),
                     ("orders that were not paid", self.lapse_overdue().await),
                     ("deadlines", self.remind().await),
+                    ("deadlines of returns", self.remind_of_answers().await),
                 ] {
                     if let Err(error) = outcome {
                         tracing::warn!(%error, what, "what is due could not be done; it is tried again soon");
@@ -111,12 +112,26 @@ impl Workbench {
             if !self.store().take_reminder(&shop_id, &record, next).await? {
                 continue;
             }
-            let near = told.into_iter().map(|reminder| {
-                let near =
-                    DeadlineNear { order_id: order.id.clone(), buyer_id: order.user_id.clone(), reminder };
-                bus::Workbench::DeadlineNear(near)
-            });
+            let near = told
+                .into_iter()
+                .map(|reminder| bus::Workbench::DeadlineNear(reminders::of_order(order, reminder)));
             self.chat().tell_workbenches(&shop_id, near.collect()).await;
+        }
+        Ok(())
+    }
+
+    /// Tells agents of requests that they have to answer soon.
+    async fn remind_of_answers(&self) -> Result<(), WorkbenchError> {
+        let now = self.now();
+        let until = now.plus(self.config().deadline_notice);
+        for (shop_id, record) in self.store().returns_untold(until, DUE).await? {
+            let (request, Some(due_time)) = (&record.request, record.answer_due_time) else { continue };
+            if !self.store().take_return_notice(&shop_id, &request.return_id, due_time).await? {
+                continue;
+            }
+            if let Some(near) = reminders::of_return(request, &record.buyer_id, due_time, now) {
+                self.chat().tell_workbenches(&shop_id, vec![bus::Workbench::DeadlineNear(near)]).await;
+            }
         }
         Ok(())
     }

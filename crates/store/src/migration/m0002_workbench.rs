@@ -64,6 +64,7 @@ const TABLES: &[&str] = &[
         FOREIGN KEY (shop_id, order_id) REFERENCES shop_order
     )",
     "CREATE INDEX package_order ON package (shop_id, order_id, create_time, package_id)",
+    // `told_due_time` is the `answer_due_time` that agents were told is near: another one is told anew.
     "CREATE TABLE return_request (
         shop_id text NOT NULL,
         return_id text NOT NULL,
@@ -72,6 +73,7 @@ const TABLES: &[&str] = &[
         client_return_id text,
         status text NOT NULL,
         answer_due_time bigint,
+        told_due_time bigint,
         create_time bigint NOT NULL,
         update_time bigint NOT NULL,
         document {blob} NOT NULL,
@@ -83,6 +85,8 @@ const TABLES: &[&str] = &[
     "CREATE INDEX return_request_buyer ON return_request (shop_id, buyer_id, update_time, return_id)",
     "CREATE INDEX return_request_status ON return_request (shop_id, status, update_time, return_id)",
     "CREATE INDEX return_request_answer_due ON return_request (answer_due_time) WHERE answer_due_time IS NOT NULL",
+    "CREATE INDEX return_request_untold ON return_request (answer_due_time)
+        WHERE answer_due_time IS NOT NULL AND (told_due_time IS NULL OR told_due_time <> answer_due_time)",
     "CREATE UNIQUE INDEX return_request_client_return_id ON return_request (shop_id, buyer_id, client_return_id)
         WHERE client_return_id IS NOT NULL",
     // `product_no` is the order of lists: newest first.

@@ -27,8 +27,7 @@ pub(crate) fn render(order: &Order, rendering: &Rendering<'_>) -> Card {
     card.subtitle = first_and_more(&order.line_items, speech);
     card.image = order.line_items.iter().find_map(|item| text::image(item.sku_image.as_ref()));
 
-    if let Some(reminder) = reminder {
-        let (label, value) = told(reminder, rendering);
+    if let Some((label, value)) = reminder.and_then(|reminder| told(reminder, rendering)) {
         card.field(label, value);
     }
     if order.status == OrderStatus::Cancelled {
@@ -130,8 +129,8 @@ fn status(order: &Order, late: bool, speech: &Speech) -> CardStatus {
     draft::status(order.status, label, if late { Tone::Warning } else { tone })
 }
 
-/// A deadline: what it is for, and when.
-fn told(reminder: Reminder, rendering: &Rendering<'_>) -> (String, String) {
+/// A deadline: what it is for, and when. That of a return is on its own card.
+fn told(reminder: Reminder, rendering: &Rendering<'_>) -> Option<(String, String)> {
     let speech = rendering.speech;
     let time = rendering.deadline(reminder.due_time);
     if reminder.overdue {
@@ -140,16 +139,18 @@ fn told(reminder: Reminder, rendering: &Rendering<'_>) -> (String, String) {
             DeadlineKind::ShippingDue | DeadlineKind::CancelOrderSla => speech.shipping_was_due(),
             DeadlineKind::CollectionDue => speech.hand_over_was_due(),
             DeadlineKind::DeliveryDue => speech.arrival_was_due(),
+            DeadlineKind::ReturnAnswerDue => return None,
         };
-        return (label, time);
+        return Some((label, time));
     }
-    match reminder.kind {
+    Some(match reminder.kind {
         DeadlineKind::PaymentDue => (speech.pay_by(), speech.or_cancelled(&time)),
         DeadlineKind::CancelOrderSla => (speech.ship_by(), speech.or_cancelled(&time)),
         DeadlineKind::ShippingDue => (speech.ship_by(), time),
         DeadlineKind::CollectionDue => (speech.hand_over_by(), time),
         DeadlineKind::DeliveryDue => (speech.arrive_by(), time),
-    }
+        DeadlineKind::ReturnAnswerDue => return None,
+    })
 }
 
 fn cancellation(order: &Order, rendering: &Rendering<'_>) -> Option<String> {

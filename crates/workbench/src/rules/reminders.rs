@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use deskwire_protocol::{
-    Timestamp,
-    order::{Order, Reminder},
+    Timestamp, UserId,
+    event::DeadlineNear,
+    order::{Consequence, DeadlineKind, Order, Reminder},
+    returns::Return,
 };
 
 /// How an order's reminders stand: as it is stored, and when agents are told next.
@@ -53,13 +55,39 @@ pub(crate) fn near(notice: Duration, order: &Order, now: Timestamp) -> impl Iter
     ahead(order, now).filter(move |deadline| deadline.due_time.minus(notice) <= now)
 }
 
+/// The event that a deadline of the order is near.
+pub(crate) fn of_order(order: &Order, reminder: Reminder) -> DeadlineNear {
+    DeadlineNear { order_id: order.id.clone(), return_id: None, buyer_id: order.user_id.clone(), reminder }
+}
+
+/// The event that the shop's answer to a request is due; none where its time is over: it is approved by itself then.
+pub(crate) fn of_return(
+    request: &Return,
+    buyer_id: &UserId,
+    due_time: Timestamp,
+    now: Timestamp,
+) -> Option<DeadlineNear> {
+    let reminder = Reminder {
+        kind: DeadlineKind::ReturnAnswerDue,
+        due_time,
+        consequence: Consequence::AutoApproved,
+        overdue: false,
+    };
+    (now < due_time).then(|| DeadlineNear {
+        order_id: request.order_id.clone(),
+        return_id: Some(request.return_id.clone()),
+        buyer_id: buyer_id.clone(),
+        reminder,
+    })
+}
+
 fn ahead(order: &Order, now: Timestamp) -> impl Iterator<Item = Reminder> {
     order.deadlines_at(now).filter(|deadline| !deadline.overdue)
 }
 
 #[cfg(test)]
 mod tests {
-    use deskwire_protocol::order::{Deadlines, DeadlineKind, OrderStatus};
+    use deskwire_protocol::order::{Deadlines, OrderStatus};
 
     use super::*;
     use crate::rules::samples::{NOW, order};
