@@ -132,6 +132,9 @@ pub struct Order {
     /// The nearest of them that is ahead; where none is, the first that has passed. Made by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder: Option<Reminder>,
+    /// What the shop is expected to do, the most urgent first. Made by the server, for the shop's own people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_actions: Vec<PendingAction>,
     /// The shop's note: one record for the workbench and the order management page. Never told to the buyer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller_note: Option<SellerNote>,
@@ -255,6 +258,25 @@ pub enum DeadlineKind {
     CancelOrderSla,
     /// The shop's answer to a request for a return; only in `deadline.near`.
     ReturnAnswerDue,
+}
+
+/// What the shop is expected to do about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PendingAction {
+    /// It is cancelled by itself within 24 hours.
+    #[serde(rename = "AUTO_CANCELLING_WITHIN_24_HOURS")]
+    AutoCancelling,
+    /// It should have been shipped.
+    ShippingOverdue,
+    /// It is to be shipped within 24 hours.
+    #[serde(rename = "SHIP_WITHIN_24_HOURS")]
+    ShipWithin24Hours,
+    /// The buyer wants it cancelled: `cancellation_initiator` is `BUYER`, and it is not cancelled yet.
+    CancellationRequested,
+    /// The buyer asked for a return, a refund or a replacement, and the shop has not answered.
+    #[serde(rename = "RETURN_OR_REFUND_REQUESTED")]
+    ReturnRequested,
 }
 
 /// What happens when a deadline passes.

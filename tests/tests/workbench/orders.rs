@@ -95,6 +95,38 @@ everywhere! {
         assert_eq!((&reminder("o-3")["kind"], &reminder("o-3")["overdue"]), (&json!("SHIPPING_DUE"), &json!(true)), "none is ahead");
     }
 
+    async fn o4_an_order_tells_its_pending_actions_the_most_urgent_first(setting: Setting) {
+        let to_ship = |id: &str, fields: Value| with(order(id, "ana", "AWAITING_SHIPMENT"), fields);
+        let orders = vec![
+            to_ship("o-1", json!({"deadlines": {"shipping_due_time": now() + 23 * HOUR, "cancel_order_sla_time": now() + 30 * HOUR}})),
+            to_ship("o-2", json!({"deadlines": {"shipping_due_time": now() - HOUR, "cancel_order_sla_time": now() + 5 * HOUR}})),
+            to_ship("o-3", json!({"cancellation_initiator": "BUYER", "cancel_reason": "Changed my mind"})),
+            to_ship("o-4", json!({"deadlines": {"shipping_due_time": now() + 30 * HOUR}})),
+            delivered("o-5", "ana"),
+        ];
+        let mut scene = Scene::set(setting, &[("orders", orders)]).await;
+        let request = json!({
+            "client_return_id": "r", "order_id": "o-5", "return_type": "RETURN_AND_REFUND", "return_reason": "damaged",
+            "items": [{"order_line_item_id": "1", "quantity": 1}],
+        });
+        scene.ana.call("buyer.returns.submit", request).await.unwrap();
+        let listed = scene.bo.call("workbench.orders.list", json!({"buyer_id": "ana"})).await.unwrap();
+        for (id, actions) in [
+            ("o-1", json!(["SHIP_WITHIN_24_HOURS"])),
+            ("o-2", json!(["AUTO_CANCELLING_WITHIN_24_HOURS", "SHIPPING_OVERDUE"])),
+            ("o-3", json!(["CANCELLATION_REQUESTED"])),
+            ("o-4", Value::Null),
+            ("o-5", json!(["RETURN_OR_REFUND_REQUESTED"])),
+        ] {
+            let order = listed["orders"].as_array().unwrap().iter().find(|order| order["id"] == id).unwrap();
+            assert_eq!(order["pending_actions"], actions, "{id}");
+            let got = scene.bo.call("workbench.orders.get", json!({"order_id": id})).await.unwrap();
+            assert_eq!(got["order"]["pending_actions"], actions, "{id}");
+            let own = scene.ana.call("buyer.orders.get", json!({"order_id": id})).await.unwrap();
+            assert_eq!(own["order"].get("pending_actions"), None, "the shop's own: {id}");
+        }
+    }
+
     async fn o5_a_note_is_written_edited_and_never_overwritten_in_silence(setting: Setting) {
         let mut scene = Scene::set(setting, &[("orders", vec![order("o-1", "ana", "IN_TRANSIT")])]).await;
         let mut eve = scene.server.agent("eve").await;

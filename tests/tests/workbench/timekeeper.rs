@@ -13,7 +13,8 @@ const SOON: i64 = 1_500;
 fn bare(order: &Value) -> Value {
     let mut order = order.clone();
     order.as_object_mut().unwrap().retain(|field, _| {
-        !["reminder", "seller_note", "packages", "returns", "links"].contains(&field.as_str())
+        !["reminder", "pending_actions", "seller_note", "packages", "returns", "links"]
+            .contains(&field.as_str())
     });
     order
 }

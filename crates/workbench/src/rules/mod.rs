@@ -8,6 +8,7 @@ pub(crate) mod lapse;
 pub(crate) mod logistics;
 pub(crate) mod notes;
 pub(crate) mod orders;
+pub(crate) mod pending;
 pub(crate) mod place;
 pub(crate) mod products;
 pub(crate) mod recognise;
