@@ -1,5 +1,5 @@
 //! Does what is due: requests that the shop left unanswered are approved, orders that nobody paid give back what they
-//! took, agents are told of deadlines that come near. On any node, once.
+//! took, agents are told of deadlines that come near and of coupons that begin or end. On any node, once.
 
 use deskwire_chat::bus;
 use deskwire_protocol::{ShopId, card::ThingKind};
@@ -15,7 +15,7 @@ use crate::{
         products::stock,
         reminders,
     },
-    workbench::{Deed, system},
+    workbench::{Deed, coupon_changed, system},
 };
 
 /// Worked off at once.
@@ -29,6 +29,7 @@ impl Workbench {
                 for (what, outcome) in [
                     ("requests for returns", self.approve_overdue().await),
                     ("orders that were not paid", self.lapse_overdue().await),
+                    ("coupons that begin or end", self.tell_of_turns().await),
                     ("deadlines", self.remind().await),
                     ("deadlines of returns", self.remind_of_answers().await),
                 ] {
@@ -100,6 +101,18 @@ impl Workbench {
             Ok((changes, ()))
         })
         .await
+    }
+
+    /// Tells open workbenches of coupons that time alone has begun or ended.
+    async fn tell_of_turns(&self) -> Result<(), WorkbenchError> {
+        let now = self.now();
+        for (shop_id, record) in self.store().coupons_turned(now, DUE).await? {
+            if self.store().take_coupon_turn(&shop_id, &record, now).await? {
+                let told = coupon_changed(&record, now);
+                self.chat().tell_workbenches(&shop_id, vec![told]).await;
+            }
+        }
+        Ok(())
     }
 
     /// Tells agents of deadlines that come near.

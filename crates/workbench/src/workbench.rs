@@ -10,7 +10,7 @@ use deskwire_protocol::{
     ids::OrderId,
     order::{Editor, EditorKind},
 };
-use deskwire_store::{AuditRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
+use deskwire_store::{AuditRecord, CouponRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -273,13 +273,7 @@ pub(crate) fn system() -> Editor {
 /// What open workbenches are told of these changes.
 pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Workbench> {
     let told = |kind, id: &str, order_id: Option<&OrderId>, buyer_id: Option<&UserId>| {
-        bus::Workbench::Changed(WorkbenchChanged {
-            kind,
-            id: id.to_owned(),
-            order_id: order_id.cloned(),
-            buyer_id: buyer_id.cloned(),
-            update_time: now,
-        })
+        changed(kind, id, order_id, buyer_id, now)
     };
     let mut notices = Vec::new();
     for record in &changes.orders {
@@ -309,9 +303,28 @@ pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> 
     for record in &changes.products {
         notices.push(told(ThingKind::Product, record.product.id.as_str(), None, None));
     }
-    for record in &changes.coupons {
-        let buyer_id = record.coupon.issue.as_ref().map(|issue| &issue.buyer_id);
-        notices.push(told(ThingKind::Coupon, record.coupon.id.as_str(), None, buyer_id));
-    }
+    notices.extend(changes.coupons.iter().map(|record| coupon_changed(record, now)));
     notices
+}
+
+/// What open workbenches are told of a coupon that has changed, or that time has begun or ended.
+pub(crate) fn coupon_changed(record: &CouponRecord, now: Timestamp) -> bus::Workbench {
+    let buyer_id = record.coupon.issue.as_ref().map(|issue| &issue.buyer_id);
+    changed(ThingKind::Coupon, record.coupon.id.as_str(), None, buyer_id, now)
+}
+
+fn changed(
+    kind: ThingKind,
+    id: &str,
+    order_id: Option<&OrderId>,
+    buyer_id: Option<&UserId>,
+    now: Timestamp,
+) -> bus::Workbench {
+    bus::Workbench::Changed(WorkbenchChanged {
+        kind,
+        id: id.to_owned(),
+        order_id: order_id.cloned(),
+        buyer_id: buyer_id.cloned(),
+        update_time: now,
+    })
 }

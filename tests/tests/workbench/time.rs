@@ -45,4 +45,22 @@ everywhere! {
         }
         assert!(sent.iter().all(|message| message["content"]["card"]["revision"] == Value::from(0)));
     }
+
+    async fn an_open_workbench_is_told_when_a_coupon_begins_and_when_it_ends(setting: Setting) {
+        let mut scene = Scene::set(setting, &[]).await;
+        let (begins, ends) = (now() + SOON, now() + SOON + 1_500);
+        let mut coupon = coupon("c-1", "Five off", 9);
+        coupon["claim_duration"] = json!({"start_time": begins, "end_time": ends});
+        scene.server.import(User::SHOP, "coupons", &[coupon]).await;
+        let mut got = Vec::new();
+        for (moment, status) in [(begins, "ONGOING"), (ends, "EXPIRED")] {
+            let told = |told: &Value| told["kind"] == "COUPON" && told["id"] == "c-1" && told["update_time"].as_i64().unwrap() >= moment;
+            let told = scene.bo.push_where("workbench.changed", told).await;
+            let coupon = scene.bo.call("workbench.coupons.get", json!({"coupon_id": "c-1"})).await.unwrap();
+            let shown = coupon["coupon"]["status"].clone();
+            assert!(shown == status || now() >= ends, "{shown} at {moment}");
+            got.push(told["update_time"].as_i64().unwrap());
+        }
+        assert!(got[0] < got[1], "told of each: {got:?}");
+    }
 }

@@ -113,6 +113,7 @@ const TABLES: &[&str] = &[
         FOREIGN KEY (shop_id, product_id) REFERENCES product (shop_id, product_id)
     ){clustered}",
     "CREATE INDEX sku_product ON sku (shop_id, product_id)",
+    // `turn_time` is when time alone begins or ends it next, and workbenches are told.
     "CREATE TABLE coupon (
         coupon_no {number},
         shop_id text NOT NULL,
@@ -123,6 +124,7 @@ const TABLES: &[&str] = &[
         deactivated boolean NOT NULL,
         start_time bigint NOT NULL,
         end_time bigint NOT NULL,
+        turn_time bigint,
         total_claim_limit bigint,
         redemption_limit bigint,
         claimed_count bigint NOT NULL CHECK (claimed_count >= 0 AND claimed_count <= COALESCE(total_claim_limit, claimed_count)),
@@ -135,6 +137,7 @@ const TABLES: &[&str] = &[
     // Newest first, and filtered within it: what is over costs no reading of coupons.
     "CREATE INDEX coupon_list ON coupon
         (shop_id, coupon_no, deactivated, start_time, end_time, display_type, buyer_id)",
+    "CREATE INDEX coupon_turn_time ON coupon (turn_time) WHERE turn_time IS NOT NULL",
     "CREATE INDEX coupon_buyer ON coupon (shop_id, buyer_id, coupon_no) WHERE buyer_id IS NOT NULL",
     "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, client_coupon_id) WHERE client_coupon_id IS NOT NULL",
     "CREATE TABLE coupon_claim (

@@ -463,7 +463,7 @@ impl Hand<'_> {
         self.count_up_orders(changes).await?;
         self.write_products(loaded, &changes.products).await?;
         for coupons in changes.coupons.chunks(WIDE_ROWS) {
-            self.write_coupons(loaded, coupons).await?;
+            self.write_coupons(loaded, coupons, now).await?;
         }
         for claims in changes.claims.chunks(ROWS) {
             self.write_claims(claims).await?;
@@ -758,9 +758,14 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn write_coupons(&self, loaded: &Shelf, coupons: &[CouponRecord]) -> Result<(), StoreError> {
-        let mut rows = Vec::with_capacity(coupons.len());
-        for record in coupons {
+    async fn write_coupons(
+        &self,
+        loaded: &Shelf,
+        records: &[CouponRecord],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(records.len());
+        for record in records {
             let coupon = &record.coupon;
             let display_type: DisplayType = coupon.display_type;
             rows.push(vec![
@@ -772,6 +777,7 @@ impl Hand<'_> {
                 record.deactivated.into(),
                 coupon.claim_duration.start_time.millis().into(),
                 coupon.claim_duration.end_time.millis().into(),
+                coupons::turn_time(record, now).map(Timestamp::millis).into(),
                 coupon.usage_limits.total_claim_limit.map(i64::from).into(),
                 coupon.usage_limits.redemption_limit.map(i64::from).into(),
                 i64::from(coupon.claimed_count).into(),
@@ -785,23 +791,23 @@ impl Hand<'_> {
         let rows = params.rows(rows.into_iter());
         let sql = format!(
             "INSERT INTO coupon (shop_id, coupon_id, display_type, buyer_id, client_coupon_id, deactivated, start_time,
-                 end_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
+                 end_time, turn_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
                  document) VALUES {rows}
              ON CONFLICT (shop_id, coupon_id) DO UPDATE SET deactivated = excluded.deactivated,
-                 start_time = excluded.start_time, end_time = excluded.end_time,
+                 start_time = excluded.start_time, end_time = excluded.end_time, turn_time = excluded.turn_time,
                  total_claim_limit = excluded.total_claim_limit, redemption_limit = excluded.redemption_limit,
                  claimed_count = excluded.claimed_count, redeemed_count = excluded.redeemed_count,
                  update_time = excluded.update_time, version = excluded.version, document = excluded.document
                  WHERE coupon.version = excluded.version - 1
              RETURNING coupon_no, coupon_id"
         );
-        let mut numbers: HashMap<CouponId, i64> = HashMap::with_capacity(coupons.len());
+        let mut numbers: HashMap<CouponId, i64> = HashMap::with_capacity(records.len());
         for row in self.rows(sql, params).await? {
             numbers.insert(row::needed_id(&row, "coupon", "coupon_id")?, row::get(&row, "coupon_no")?);
         }
         let mut texts = Vec::new();
         let mut replaced = Vec::new();
-        for CouponRecord { coupon, .. } in coupons {
+        for CouponRecord { coupon, .. } in records {
             let number = numbers.get(&coupon.id).copied().ok_or(StoreError::Collision)?;
             let stored = loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title);
             if stored != Some(&coupon.title) {

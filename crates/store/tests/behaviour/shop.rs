@@ -32,6 +32,7 @@ on_each_database! {
     a_renamed_product_is_found_by_its_new_name_only
     a_variant_leads_to_its_product
     coupons_are_listed_by_what_the_time_makes_of_them
+    a_coupon_turns_at_its_beginning_and_its_end_and_each_is_told_once
     racing_claims_never_exceed_the_limit
     a_change_marks_the_cards_of_nothing_that_no_message_shows
     a_card_is_due_at_its_own_moment_and_a_pass_that_did_not_see_it_is_not_the_last
@@ -380,6 +381,25 @@ async fn coupons_are_listed_by_what_the_time_makes_of_them(backend: Backend) {
     assert_eq!(list(chat).await, ["personal"]);
     let named = CouponQuery { text: Some("PROMOCAO past".into()), ..CouponQuery::default() };
     assert_eq!(list(named).await, ["past"]);
+}
+
+async fn a_coupon_turns_at_its_beginning_and_its_end_and_each_is_told_once(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let mut record = coupon("c", 0, 9, None);
+    record.coupon.claim_duration = ClaimDuration { start_time: at(10), end_time: at(20) };
+    let mut ended = coupon("ended", 0, 9, None);
+    ended.coupon.claim_duration = record.coupon.claim_duration;
+    ended.deactivated = true;
+    let changes = ShopChanges { coupons: vec![record, ended], ..ShopChanges::default() };
+    store.change(&shop("a"), &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
+    assert_eq!(store.coupons_turned(at(9), 10).await.unwrap(), []);
+    for moment in [10, 20] {
+        let (of, turned) = store.coupons_turned(at(moment), 10).await.unwrap().remove(0);
+        assert!(store.take_coupon_turn(&of, &turned, at(moment)).await.unwrap());
+        assert!(!store.take_coupon_turn(&of, &turned, at(moment)).await.unwrap(), "once");
+        assert_eq!(store.coupons_turned(at(moment), 10).await.unwrap(), []);
+    }
+    assert_eq!(store.coupons_turned(at(999), 10).await.unwrap(), []);
 }
 
 async fn racing_claims_never_exceed_the_limit(backend: Backend) {
