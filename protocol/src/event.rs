@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     card::ThingKind,
     conversation::Conversation,
-    ids::{ConversationId, OrderId, Seq, Timestamp, UserId},
+    ids::{ConversationId, OrderId, ReturnId, Seq, Timestamp, UserId},
     message::{Message, ParticipantRole, Sender},
     order::Reminder,
 };
@@ -169,11 +169,15 @@ pub struct WorkbenchChanged {
     pub update_time: Timestamp,
 }
 
-/// `deadline.near`: a deadline of an order comes near; told once, to agents attached to the buyer's conversation.
+/// `deadline.near`: a deadline of an order, or of a request for a return of it, comes near. Told once to the agents who are
+/// attached to the buyer's conversation then, and to those who attach while it is near.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadlineNear {
     /// Of which order.
     pub order_id: OrderId,
+    /// Of which return of it, where it is the shop's answer that is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_id: Option<ReturnId>,
     /// Whose.
     pub buyer_id: UserId,
     /// Which deadline, when, and what happens then.

@@ -129,9 +129,12 @@ pub struct Order {
     /// By when something must happen.
     #[serde(default)]
     pub deadlines: Deadlines,
-    /// The nearest of them, where one is ahead or has just passed. Made by the server.
+    /// The nearest of them that is ahead; where none is, the first that has passed. Made by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder: Option<Reminder>,
+    /// What the shop is expected to do, the most urgent first. Made by the server, for the shop's own people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_actions: Vec<PendingAction>,
     /// The shop's note: one record for the workbench and the order management page. Never told to the buyer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller_note: Option<SellerNote>,
@@ -253,6 +256,27 @@ pub enum DeadlineKind {
     DeliveryDue,
     /// `cancel_order_sla_time`.
     CancelOrderSla,
+    /// The shop's answer to a request for a return; only in `deadline.near`.
+    ReturnAnswerDue,
+}
+
+/// What the shop is expected to do about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PendingAction {
+    /// It is cancelled by itself within 24 hours.
+    #[serde(rename = "AUTO_CANCELLING_WITHIN_24_HOURS")]
+    AutoCancelling,
+    /// It should have been shipped.
+    ShippingOverdue,
+    /// It is to be shipped within 24 hours.
+    #[serde(rename = "SHIP_WITHIN_24_HOURS")]
+    ShipWithin24Hours,
+    /// The buyer wants it cancelled: `cancellation_initiator` is `BUYER`, and it is not cancelled yet.
+    CancellationRequested,
+    /// The buyer asked for a return, a refund or a replacement, and the shop has not answered.
+    #[serde(rename = "RETURN_OR_REFUND_REQUESTED")]
+    ReturnRequested,
 }
 
 /// What happens when a deadline passes.
@@ -267,9 +291,11 @@ pub enum Consequence {
     CollectionOverdue,
     /// It counts as delivered late.
     DeliveryOverdue,
+    /// The request is approved by itself.
+    AutoApproved,
 }
 
-/// The nearest deadline of an order.
+/// A deadline of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reminder {
     /// Which.
@@ -283,13 +309,21 @@ pub struct Reminder {
 }
 
 impl Order {
-    /// The nearest deadline that still matters in the order's status; one that has passed stands until the order
-    /// goes on.
+    /// The nearest deadline that is ahead; where none is, the first that has passed: it stands until the order goes on.
     #[must_use]
     pub fn nearest_deadline(&self, now: Timestamp) -> Option<Reminder> {
+        self.deadlines_at(now).min_by_key(|reminder| (reminder.overdue, reminder.due_time))
+    }
+
+    /// The deadlines that matter in the order's status, those that have passed too.
+    pub fn deadlines_at(&self, now: Timestamp) -> impl Iterator<Item = Reminder> + use<> {
         use OrderStatus::{
             AwaitingCollection, AwaitingShipment, InTransit, OnHold, PartiallyShipping, Unpaid,
         };
+        const TO_SHIP: &[OrderStatus] = &[OnHold, AwaitingShipment, PartiallyShipping];
+        const TO_COLLECT: &[OrderStatus] = &[OnHold, AwaitingShipment, PartiallyShipping, AwaitingCollection];
+        const TO_DELIVER: &[OrderStatus] =
+            &[OnHold, AwaitingShipment, PartiallyShipping, AwaitingCollection, InTransit];
         let Deadlines {
             payment_due_time,
             shipping_due_time,
@@ -297,27 +331,19 @@ impl Order {
             delivery_due_time,
             cancel_order_sla_time,
         } = self.deadlines;
-        let to_ship = [OnHold, AwaitingShipment, PartiallyShipping];
-        let to_collect = [OnHold, AwaitingShipment, PartiallyShipping, AwaitingCollection];
-        let to_deliver = [OnHold, AwaitingShipment, PartiallyShipping, AwaitingCollection, InTransit];
+        let status = self.status;
         [
             (DeadlineKind::PaymentDue, payment_due_time, Consequence::AutoCancelled, &[Unpaid][..]),
-            (DeadlineKind::CancelOrderSla, cancel_order_sla_time, Consequence::AutoCancelled, &to_ship[..]),
-            (DeadlineKind::ShippingDue, shipping_due_time, Consequence::ShippingOverdue, &to_ship[..]),
-            (
-                DeadlineKind::CollectionDue,
-                collection_due_time,
-                Consequence::CollectionOverdue,
-                &to_collect[..],
-            ),
-            (DeadlineKind::DeliveryDue, delivery_due_time, Consequence::DeliveryOverdue, &to_deliver[..]),
+            (DeadlineKind::CancelOrderSla, cancel_order_sla_time, Consequence::AutoCancelled, TO_SHIP),
+            (DeadlineKind::ShippingDue, shipping_due_time, Consequence::ShippingOverdue, TO_SHIP),
+            (DeadlineKind::CollectionDue, collection_due_time, Consequence::CollectionOverdue, TO_COLLECT),
+            (DeadlineKind::DeliveryDue, delivery_due_time, Consequence::DeliveryOverdue, TO_DELIVER),
         ]
         .into_iter()
-        .filter(|(.., while_in)| while_in.contains(&self.status))
-        .filter_map(|(kind, due_time, consequence, _)| {
+        .filter(move |(.., while_in)| while_in.contains(&status))
+        .filter_map(move |(kind, due_time, consequence, _)| {
             due_time.map(|due_time| Reminder { kind, due_time, consequence, overdue: due_time <= now })
         })
-        .min_by_key(|reminder| reminder.due_time)
     }
 }
 

@@ -2,7 +2,7 @@
 //! conversation's sequence like any message. What a card shows is not known here.
 
 use deskwire_protocol::{
-    ClientMessageId, Content, ConversationId, MessageId, Role, ShopId, UserId, Visibility,
+    ClientMessageId, Content, ConversationId, MessageId, Role, ShopId, Timestamp, UserId, Visibility,
     card::{ActionName, CardAct},
     message::Sent,
 };
@@ -26,6 +26,8 @@ pub struct CardSend {
     pub content: Content,
     /// What it shows.
     pub shows: Shows,
+    /// When it looks different by time alone: it is rendered again then.
+    pub next_change: Option<Timestamp>,
 }
 
 impl Chat {
@@ -37,7 +39,7 @@ impl Chat {
         name: String,
         card: CardSend,
     ) -> impl Future<Output = Result<Sent, ChatError>> + Send + use<> {
-        let CardSend { conversation_id, client_message_id, content, shows } = card;
+        let CardSend { conversation_id, client_message_id, content, shows, next_change } = card;
         let action = Action::Send {
             client_message_id,
             content,
@@ -45,6 +47,7 @@ impl Chat {
             if_last_seq: None,
             if_assignee: None,
             shows: Some(shows),
+            next_change,
         };
         let answer = self.inner.writers.submit(Command { scope: sender, name, conversation_id, action });
         async move {

@@ -56,6 +56,8 @@ pub(crate) enum Action {
         if_assignee: Option<Holder>,
         /// Of a card: what it shows.
         shows: Option<Shows>,
+        /// Of a card: when it looks different by time alone.
+        next_change: Option<Timestamp>,
     },
     /// A card is rendered again, because what it shows has changed.
     Render {
@@ -262,7 +264,15 @@ impl Batch {
             .cloned()
             .ok_or(ChatError::NotFound)?;
         let outcome = match &command.action {
-            Action::Send { client_message_id, content, visibility, if_last_seq, if_assignee, shows } => {
+            Action::Send {
+                client_message_id,
+                content,
+                visibility,
+                if_last_seq,
+                if_assignee,
+                shows,
+                next_change,
+            } => {
                 let key = command.send_key(client_message_id);
                 // A resend gets the first reply again, whatever has happened since.
                 if let Some(sent) = self.loaded.sent.get(&key) {
@@ -274,7 +284,7 @@ impl Batch {
                 let seq = self.create(&mut record, command.sender(), content, *visibility, id);
                 self.loaded.sent.insert(key, SentRecord { seq, create_time: self.now });
                 if let Some(shows) = shows {
-                    self.note_card(&record, seq, shows);
+                    self.note_card(&record, seq, shows, *next_change);
                 }
                 Outcome::Sent(sent_reply(record.conversation_id, seq, self.now))
             }
@@ -556,7 +566,13 @@ impl Batch {
         seq
     }
 
-    fn note_card(&mut self, record: &ConversationRecord, message_seq: Seq, shows: &Shows) {
+    fn note_card(
+        &mut self,
+        record: &ConversationRecord,
+        message_seq: Seq,
+        shows: &Shows,
+        next_change: Option<Timestamp>,
+    ) {
         let place = CardPlace { conversation_id: record.conversation_id, message_seq };
         self.loaded.cards.insert((place.conversation_id, message_seq), shows.version);
         self.cards.push(CardRecord {
@@ -564,6 +580,7 @@ impl Batch {
             subject: shows.subject.clone(),
             place,
             version: shows.version,
+            next_change,
         });
     }
 
@@ -596,7 +613,8 @@ impl Batch {
             *card = new;
         }
         self.revise(record, message);
-        self.note_card(record, seq, shows);
+        // Whoever renders a thing's cards again looks at all of them, and notes when next.
+        self.note_card(record, seq, shows, None);
         Ok(Outcome::Rendered { changed: true })
     }
 

@@ -203,6 +203,7 @@ impl Session {
             if_last_seq: None,
             if_assignee: None,
             shows: None,
+            next_change: None,
         };
         let outcome = self.submit(params.conversation_id, checked, action);
         async move { sent(outcome.await?) }
@@ -812,6 +813,7 @@ fn sending(params: SendParams) -> (ConversationId, Result<(), ChatError>, Action
         if_last_seq: params.if_last_seq,
         if_assignee: params.if_assignee,
         shows: None,
+        next_change: None,
     };
     (params.conversation_id, checked, action)
 }

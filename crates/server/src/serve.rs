@@ -54,7 +54,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     );
     let workbench = Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), settings.workbench()?)?;
     let seeded = settings.demo && demo::seed(&store, &workbench, clock.now()).await?;
-    workbench.start(&tasks, &shutdown);
+    workbench.start(&tasks);
     // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time; not every log of a later
     // start. Where others sign the tokens, none can be made here.
     let may_talk = seeded || (settings.demo && std::io::stderr().is_terminal());
@@ -98,7 +98,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
             // Whether it panicked is in the log, and there is nothing else to do about it here.
             (&mut serving).await.ok();
         }
-        tokio::time::timeout(FAREWELL, end(&chat, &store, &tasks, &shutdown)).await
+        tokio::time::timeout(FAREWELL, end(&workbench, &chat, &store, &tasks, &shutdown)).await
     };
     tokio::select! {
         ended = farewell => if ended.is_err() {
@@ -123,7 +123,14 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Ends what was started, the last first: what was accepted is committed before the store is closed.
-async fn end(chat: &Chat, store: &Store, tasks: &TaskTracker, shutdown: &CancellationToken) {
+async fn end(
+    workbench: &Workbench,
+    chat: &Chat,
+    store: &Store,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    workbench.finish().await;
     chat.finish().await;
     shutdown.cancel();
     tasks.close();

@@ -4,13 +4,14 @@ use deskwire_protocol::{
     MessageId,
     card::{ActionName, Card, CardActParams, CardActResult},
     coupon::CouponClaimParams,
+    ids::ProductId,
     product::OrderPlaceParams,
     returns::ReturnSubmitParams,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Caller, Workbench, WorkbenchError};
+use crate::{Caller, Workbench, WorkbenchError, coupons::ClaimBy};
 
 impl Workbench {
     /// `card.act`. Twice is once: the methods behind it are, and so is the note.
@@ -27,21 +28,26 @@ impl Workbench {
         let offered = card.actions.iter().find(|offered| offered.action == action);
         let offered =
             offered.ok_or_else(|| WorkbenchError::invalid("action", "is not among the card's actions"))?;
+        let says_number = params.as_ref().is_some_and(|params| params.contains_key("number"));
         let given = merged(offered.params.as_ref(), params)?;
         let result = match action {
             ActionName::Open | ActionName::Confirm | ActionName::Track => None,
             ActionName::Claim => {
-                let mut claim: CouponClaimParams = read(given.clone())?;
-                // Who says nothing and has claimed on this card before repeats that claim: the card offers the next one.
-                let repeats = card.acts.iter().any(|act| act.action == ActionName::Claim);
-                if repeats && !says(&given, offered.params.as_ref(), "number") {
-                    claim.number = claim.number.saturating_sub(1).max(1);
-                }
-                Some(written(&self.coupons_claim(caller, claim).await?)?)
+                let CouponClaimParams { coupon_id, number } = read(given)?;
+                // The number on the card is of the card as it is now. A press that says none is known by its card, so that
+                // a second one is no second claim, though the card offers the next already.
+                let by = if says_number {
+                    ClaimBy::NumberOnCard(number, message_id)
+                } else {
+                    ClaimBy::Card(message_id)
+                };
+                Some(written(&self.claim(caller, coupon_id, by).await?)?)
             }
             ActionName::PlaceOrder => {
                 let order: OrderPlaceParams = read(given)?;
-                Some(written(&self.orders_place(caller, order).await?)?)
+                // The variant is the buyer's choice, of the product that the card shows.
+                let product_id = ProductId::new(card.reference).map_err(|_| WorkbenchError::NotFound)?;
+                Some(written(&self.place(caller, order, Some(&product_id)).await?)?)
             }
             ActionName::RequestReturn => {
                 let request: ReturnSubmitParams = read(given)?;
@@ -79,11 +85,6 @@ fn merged(offered: Option<&Value>, given: Option<Map<String, Value>>) -> Result<
         }
     }
     Ok(Value::Object(all))
-}
-
-/// Whether the client gave another value than the card offers.
-fn says(given: &Value, offered: Option<&Value>, field: &str) -> bool {
-    given.get(field) != offered.and_then(|offered| offered.get(field))
 }
 
 fn read<T: DeserializeOwned>(params: Value) -> Result<T, WorkbenchError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use deskwire_protocol::{
-    ConversationId, ShopId, Timestamp,
+    ConversationId, MessageId, ShopId, Timestamp,
     card::{CouponSendCardParams, ThingKind},
     conversation::ConversationStatus,
     coupon::{
@@ -26,6 +26,17 @@ use crate::{
     },
     workbench::Deed,
 };
+
+/// By what a claim is known when it is asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimBy {
+    /// The number that the buyer's client gave.
+    Number(u32),
+    /// The card on which it is pressed: whatever that card looks like by then, it is the one claim.
+    Card(MessageId),
+    /// Pressed on a card by a number that the buyer's client gave.
+    NumberOnCard(u32, MessageId),
+}
 
 impl Workbench {
     /// `workbench.coupons.list`.
@@ -212,20 +223,44 @@ impl Workbench {
         caller: &Caller,
         params: CouponClaimParams,
     ) -> Result<ClaimResult, WorkbenchError> {
+        self.claim(caller, params.coupon_id, ClaimBy::Number(params.number)).await
+    }
+
+    /// A claim, once by what it is known by.
+    pub(crate) async fn claim(
+        &self,
+        caller: &Caller,
+        coupon_id: CouponId,
+        by: ClaimBy,
+    ) -> Result<ClaimResult, WorkbenchError> {
         let (shop_id, buyer_id) = (&caller.scope.shop_id, &caller.scope.user_id);
-        let CouponClaimParams { coupon_id, number } = params;
         let wanted = Wanted { claims: vec![(coupon_id.clone(), buyer_id.clone())], ..Wanted::default() };
         let deed = deed(caller, "coupons.claim", &coupon_id);
         let claimed = self.change(shop_id, &wanted, deed, |loaded, now| {
             let stored = loaded.coupons.get(&coupon_id).ok_or(WorkbenchError::NotFound)?;
             let claims: Vec<Claim> = loaded.claims.iter().map(|record| record.claim.clone()).collect();
-            match coupons::claim(&facts(stored), &claims, buyer_id, number, now)? {
+            let on_card =
+                |card| loaded.claims.iter().find(|had| had.message_id == Some(card)).map(|had| &had.claim);
+            let (number, message_id) = match by {
+                ClaimBy::Number(number) => (Some(number), None),
+                ClaimBy::Card(card) => (on_card(card).map(|had| had.number), Some(card)),
+                ClaimBy::NumberOnCard(number, card) => {
+                    (Some(number), Some(card).filter(|card| on_card(*card).is_none()))
+                }
+            };
+            let coupon = facts(stored);
+            let claimed = match number {
+                Some(number) => coupons::claim(&coupon, &claims, buyer_id, number, now),
+                None => coupons::claim_next(&coupon, &claims, buyer_id, now),
+            };
+            match claimed? {
                 Claimed::Already(claim) => Ok((ShopChanges::default(), (stored.clone(), claim))),
                 Claimed::New { coupon, claim } => {
                     let record = with(stored, *coupon);
+                    let made = ClaimRecord { buyer_id: buyer_id.clone(), claim: claim.clone(), message_id };
                     let changes = ShopChanges {
                         coupons: vec![record.clone()],
-                        claims: vec![ClaimRecord { buyer_id: buyer_id.clone(), claim: claim.clone() }],
+                        claims: vec![made],
                         ..ShopChanges::default()
                     };
                     Ok((changes, (record, claim)))

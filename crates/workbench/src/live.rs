@@ -6,7 +6,10 @@ use std::{collections::HashMap, time::Duration};
 
 use deskwire_protocol::{ShopId, Timestamp, UserId, coupon::Claim};
 use deskwire_store::{CardRefresh, ShownCard, Subject};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    task::JoinError,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::JoinMap};
 
 use crate::{
@@ -20,63 +23,84 @@ use crate::{
 const THINGS: usize = 8;
 /// Cards that are read, rendered and written at once.
 const CARDS: u32 = 100;
-/// A node that has taken a thing is done with it, or dead, after so long; then another takes it.
-const LEASE: Duration = Duration::from_mins(5);
+/// A node that has taken a thing says with every page of it that it is still at it. When it has not said so for this long
+/// it is dead, and another takes the thing.
+const LEASE: Duration = Duration::from_secs(20);
+/// After an error: what was in the way may be gone, and others come first.
+const PAUSE: Duration = Duration::from_secs(2);
 /// The newest cards of a thing that a buyer is looking at.
 const OWN_CARDS: u32 = 10;
 
-impl Workbench {
-    /// Renders again whatever has changed, until `shutdown`.
-    pub(crate) async fn keep_cards_true(&self, shutdown: CancellationToken) {
-        shutdown.run_until_cancelled(self.follow_changes()).await;
-    }
+/// How a pass over a thing's cards ended.
+enum Pass {
+    /// All were looked at; one of them changes by itself then.
+    Whole(Option<Timestamp>),
+    /// The node ends.
+    BrokenOff,
+}
 
-    async fn follow_changes(&self) {
+impl Workbench {
+    /// Renders again whatever has changed, until `stop`; returns when what was under way is given back.
+    pub(crate) async fn keep_cards_true(&self, stop: CancellationToken) {
         // Each in a task of its own: none that holds a connection waits for this loop, which waits for one itself.
         let mut passes: JoinMap<(ShopId, Subject), ()> = JoinMap::new();
-        loop {
-            let free = THINGS - passes.len();
-            if free > 0 {
-                let now = self.now();
-                let under_way: Vec<_> = passes.keys().cloned().collect();
-                match self.store().take_card_refreshes(now, now.plus(LEASE), &under_way, free).await {
-                    Ok(taken) => {
-                        for refresh in taken {
-                            let thing = (refresh.shop_id.clone(), refresh.subject.clone());
-                            passes.spawn(thing, self.clone().pass(refresh));
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "cards could not be looked at; it is tried again soon");
-                    }
-                }
-            }
+        while !stop.is_cancelled() {
+            // Not given up in the middle: what it has taken must not be left lying.
+            self.begin_passes(&mut passes, &stop).await;
             let idle = timeout(self.config().poll_interval, self.stale().notified());
             tokio::select! {
-                Some((thing, ended)) = passes.join_next() => {
-                    // Taken again when its lease is over; the cards of all others are none the worse.
-                    if let Err(error) = ended {
-                        tracing::error!(%error, kind = thing.1.kind(), "rendering a thing's cards broke off");
-                    }
-                }
+                () = stop.cancelled() => {}
+                Some((thing, ended)) = passes.join_next() => note(&thing, ended),
                 _ = idle => {}
             }
         }
-    }
-
-    /// All cards of a thing.
-    async fn pass(self, refresh: CardRefresh) {
-        // Left to the next one who takes it, when the lease is over.
-        if let Err(error) = self.refresh(&refresh).await {
-            tracing::warn!(%error, kind = refresh.subject.kind(), "a thing's cards could not be rendered again");
+        while let Some((thing, ended)) = passes.join_next().await {
+            note(&thing, ended);
         }
     }
 
-    async fn refresh(&self, refresh: &CardRefresh) -> Result<(), WorkbenchError> {
-        let CardRefresh { shop_id, subject, .. } = refresh;
-        let Some(picture) = self.picture(shop_id, subject).await? else {
-            return Ok(self.store().card_refreshed(refresh, None).await?);
+    /// Takes things whose cards are to be rendered, as far as there is room.
+    async fn begin_passes(&self, passes: &mut JoinMap<(ShopId, Subject), ()>, stop: &CancellationToken) {
+        let free = THINGS - passes.len();
+        if free == 0 {
+            return;
+        }
+        let now = self.now();
+        let under_way: Vec<_> = passes.keys().cloned().collect();
+        match self.store().take_card_refreshes(now, now.plus(LEASE), &under_way, free).await {
+            Ok(taken) => {
+                for refresh in taken {
+                    let thing = (refresh.shop_id.clone(), refresh.subject.clone());
+                    passes.spawn(thing, self.clone().pass(refresh, stop.clone()));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cards could not be looked at; it is tried again soon");
+            }
+        }
+    }
+
+    /// All cards of a thing. What does not come to its end is given back, to be taken by this node or another.
+    async fn pass(self, refresh: CardRefresh, stop: CancellationToken) {
+        let kind = refresh.subject.kind();
+        let ended = async {
+            match self.refresh(&refresh, &stop).await? {
+                Pass::Whole(next) => self.store().card_refreshed(&refresh, next).await?,
+                Pass::BrokenOff => self.store().give_back_card_refresh(&refresh, self.now()).await?,
+            }
+            Ok(())
         };
+        let ended: Result<(), WorkbenchError> = ended.await;
+        let Err(error) = ended else { return };
+        tracing::warn!(%error, kind, "a thing's cards could not be rendered again; it is tried again soon");
+        if let Err(error) = self.store().give_back_card_refresh(&refresh, self.now().plus(PAUSE)).await {
+            tracing::debug!(%error, kind, "a thing could not be given back; its lease runs out");
+        }
+    }
+
+    async fn refresh(&self, refresh: &CardRefresh, stop: &CancellationToken) -> Result<Pass, WorkbenchError> {
+        let CardRefresh { shop_id, subject, .. } = refresh;
+        let Some(picture) = self.picture(shop_id, subject).await? else { return Ok(Pass::Whole(None)) };
         let began = Instant::now();
         let mut next: Option<Timestamp> = None;
         let mut after = None;
@@ -90,11 +114,14 @@ impl Workbench {
             if is_last {
                 break;
             }
+            self.store().renew_card_refresh(refresh, self.now().plus(LEASE)).await?;
             // As long as it took: half of the time, and of the database, is for others.
-            sleep(page_began.elapsed()).await;
+            if stop.run_until_cancelled(sleep(page_began.elapsed())).await.is_none() {
+                return Ok(Pass::BrokenOff);
+            }
         }
         metrics::histogram!("deskwire_card_refresh_seconds").record(began.elapsed());
-        Ok(self.store().card_refreshed(refresh, next).await?)
+        Ok(Pass::Whole(next))
     }
 
     /// Renders the cards that one buyer has of a thing, at once: what a buyer has done is seen without waiting for the
@@ -174,5 +201,12 @@ impl Workbench {
             claims.entry(record.buyer_id).or_default().push(record.claim);
         }
         Ok(claims)
+    }
+}
+
+/// A pass that broke off is taken again when its lease is over; the cards of all others are none the worse.
+fn note((_, subject): &(ShopId, Subject), ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, kind = subject.kind(), "rendering a thing's cards broke off");
     }
 }

@@ -1,5 +1,5 @@
 //! Orders: a buyer's orders in this shop with their parcels, returns and note, for the agent beside the chat and for the
-//! buyer. A buyer sees no note.
+//! buyer. A buyer sees neither the note nor what is expected of the shop.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,10 @@ use crate::{
     Caller, Workbench, WorkbenchError,
     cards::Links,
     page::{at, cut, read, read_at},
-    rules::notes::{self, NoteSet},
+    rules::{
+        notes::{self, NoteSet},
+        pending::pending_actions,
+    },
     workbench::Deed,
 };
 
@@ -148,9 +151,9 @@ impl Workbench {
                 order.returns = returns_of.remove(&order.id).unwrap_or_default();
                 order.reminder = order.nearest_deadline(now);
                 order.links = Some(order_links(links, shop_id, &order.id));
-                order.seller_note = match side {
-                    Side::Shop => note,
-                    Side::Buyer => None,
+                (order.pending_actions, order.seller_note) = match side {
+                    Side::Shop => (pending_actions(&order, now), note),
+                    Side::Buyer => (Vec::new(), None),
                 };
                 order
             })

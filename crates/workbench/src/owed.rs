@@ -73,7 +73,8 @@ impl Workbench {
             acts: &[],
             sent_time: Timestamp::from_millis(i64::MAX),
         };
-        let Some(Rendered { content, shows, .. }) = self.render(shop_id, &picture, &card, viewer) else {
+        let Some(Rendered { content, shows, next_change }) = self.render(shop_id, &picture, &card, viewer)
+        else {
             return Ok(());
         };
         let send = CardSend {
@@ -81,6 +82,7 @@ impl Workbench {
             client_message_id: post.client_message_id.clone(),
             content,
             shows,
+            next_change,
         };
         self.chat().send_card(buyer, conversation.buyer.name, send).await?;
         Ok(())

@@ -6,8 +6,8 @@ use deskwire_protocol::{
     Timestamp,
     card::{CardKind, ThingKind},
     coupon::Claim,
-    ids::{LineItemId, OrderId},
-    order::{Order, OrderResult, OrderStatus},
+    ids::{LineItemId, OrderId, ProductId},
+    order::{OrderResult, OrderStatus},
     product::OrderPlaceParams,
 };
 use deskwire_store::{
@@ -21,6 +21,7 @@ use crate::{
     rules::{
         place::{NewOrder, Placed, Wares, place},
         products::stock,
+        reminders::{Told, remind_time},
     },
     workbench::Deed,
 };
@@ -31,6 +32,16 @@ impl Workbench {
         &self,
         caller: &Caller,
         params: OrderPlaceParams,
+    ) -> Result<OrderResult, WorkbenchError> {
+        self.place(caller, params, None).await
+    }
+
+    /// The same; on a product's card only a variant of that product.
+    pub(crate) async fn place(
+        &self,
+        caller: &Caller,
+        params: OrderPlaceParams,
+        on_card_of: Option<&ProductId>,
     ) -> Result<OrderResult, WorkbenchError> {
         let (shop_id, buyer_id) = (&caller.scope.shop_id, &caller.scope.user_id);
         let order_id: OrderId = self.draw_id("ord")?;
@@ -58,6 +69,10 @@ impl Workbench {
             };
             if let Some(known) = loaded.orders.values().find(known) {
                 return Ok((ShopChanges::default(), known.clone()));
+            }
+            let product_id = loaded.skus.get(&params.sku_id);
+            if on_card_of.is_some_and(|shown| product_id != Some(shown)) {
+                return Err(WorkbenchError::invalid("params.sku_id", "is no variant of the card's product"));
             }
             self.placed(loaded, caller, &params, new.clone(), now)
         });
@@ -111,7 +126,9 @@ impl Workbench {
         };
         if let (Some(stored), Some((used, claim))) = (coupon, redeemed) {
             changes.coupons.push(with(stored, used));
-            changes.claims.push(ClaimRecord { buyer_id: buyer_id.clone(), claim });
+            let had = loaded.claims.iter().find(|had| had.claim.number == claim.number);
+            let had = had.ok_or(WorkbenchError::NotFound)?;
+            changes.claims.push(ClaimRecord { claim, ..had.clone() });
         }
         Ok((changes, record))
     }
@@ -122,23 +139,15 @@ impl Workbench {
     }
 }
 
-/// When an order's agents are to be reminded, so long before its nearest deadline, and when it lapses. Of a deadline that
-/// stays they are told once.
+/// When an order's agents are to be reminded, so long before each of its deadlines, and when it lapses.
 pub(crate) fn set_times(
     notice: Duration,
     stored: Option<&OrderRecord>,
     record: &mut OrderRecord,
     now: Timestamp,
 ) {
-    let nearest = |order: &Order| {
-        let reminder = order.nearest_deadline(now).filter(|reminder| !reminder.overdue)?;
-        Some((reminder.kind, reminder.due_time))
-    };
-    let deadline = nearest(&record.order);
-    record.remind_time = match stored {
-        Some(stored) if deadline.is_some() && nearest(&stored.order) == deadline => stored.remind_time,
-        _ => deadline.map(|(_, due_time)| due_time.minus(notice)),
-    };
+    let stored = stored.map(|stored| Told { order: &stored.order, remind_time: stored.remind_time });
+    record.remind_time = remind_time(notice, stored, &record.order, now);
     let waits_for_payment = record.client_order_id.is_some() && record.order.status == OrderStatus::Unpaid;
     record.lapse_time = record.order.deadlines.payment_due_time.filter(|_| waits_for_payment);
 }

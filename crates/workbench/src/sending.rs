@@ -218,9 +218,13 @@ impl Workbench {
         let mut turns = Vec::with_capacity(cards.len());
         for (index, (client_message_id, card)) in cards.into_iter().enumerate() {
             let turn = match self.ready(caller, &audience, &card).await? {
-                Ok(Rendered { content, shows, .. }) => {
-                    Turn::Now(Box::new(CardSend { conversation_id, client_message_id, content, shows }))
-                }
+                Ok(Rendered { content, shows, next_change }) => Turn::Now(Box::new(CardSend {
+                    conversation_id,
+                    client_message_id,
+                    content,
+                    shows,
+                    next_change,
+                })),
                 Err((obstacle, _)) => {
                     let sent =
                         self.chat().sent_card(&caller.scope, conversation_id, &client_message_id).await?;

@@ -1,8 +1,8 @@
 //! Does what is due: requests that the shop left unanswered are approved, orders that nobody paid give back what they
-//! took, agents are told of deadlines that come near. On any node, once.
+//! took, agents are told of deadlines that come near and of coupons that begin or end. On any node, once.
 
 use deskwire_chat::bus;
-use deskwire_protocol::{ShopId, card::ThingKind, event::DeadlineNear};
+use deskwire_protocol::{ShopId, card::ThingKind};
 use deskwire_store::{ClaimRecord, OrderRecord, ProductRecord, ShopChanges, Wanted};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -13,8 +13,9 @@ use crate::{
     rules::{
         lapse::{Lapsed, lapse},
         products::stock,
+        reminders,
     },
-    workbench::{Deed, system},
+    workbench::{Deed, coupon_changed, system},
 };
 
 /// Worked off at once.
@@ -28,7 +29,9 @@ impl Workbench {
                 for (what, outcome) in [
                     ("requests for returns", self.approve_overdue().await),
                     ("orders that were not paid", self.lapse_overdue().await),
+                    ("coupons that begin or end", self.tell_of_turns().await),
                     ("deadlines", self.remind().await),
+                    ("deadlines of returns", self.remind_of_answers().await),
                 ] {
                     if let Err(error) = outcome {
                         tracing::warn!(%error, what, "what is due could not be done; it is tried again soon");
@@ -100,18 +103,46 @@ impl Workbench {
         .await
     }
 
+    /// Tells open workbenches of coupons that time alone has begun or ended.
+    async fn tell_of_turns(&self) -> Result<(), WorkbenchError> {
+        let now = self.now();
+        for (shop_id, record) in self.store().coupons_turned(now, DUE).await? {
+            if self.store().take_coupon_turn(&shop_id, &record, now).await? {
+                let told = coupon_changed(&record, now);
+                self.chat().tell_workbenches(&shop_id, vec![told]).await;
+            }
+        }
+        Ok(())
+    }
+
     /// Tells agents of deadlines that come near.
     async fn remind(&self) -> Result<(), WorkbenchError> {
         let now = self.now();
         for (shop_id, record) in self.store().reminders_due(now, DUE).await? {
             let Some(remind_time) = record.remind_time else { continue };
             let order = &record.order;
-            if !self.store().take_reminder(&shop_id, &order.id, remind_time).await? {
+            let (told, next) = reminders::due(self.config().deadline_notice, order, remind_time, now);
+            if !self.store().take_reminder(&shop_id, &record, next).await? {
                 continue;
             }
-            if let Some(reminder) = order.nearest_deadline(now).filter(|reminder| !reminder.overdue) {
-                let near =
-                    DeadlineNear { order_id: order.id.clone(), buyer_id: order.user_id.clone(), reminder };
+            let near = told
+                .into_iter()
+                .map(|reminder| bus::Workbench::DeadlineNear(reminders::of_order(order, reminder)));
+            self.chat().tell_workbenches(&shop_id, near.collect()).await;
+        }
+        Ok(())
+    }
+
+    /// Tells agents of requests that they have to answer soon.
+    async fn remind_of_answers(&self) -> Result<(), WorkbenchError> {
+        let now = self.now();
+        let until = now.plus(self.config().deadline_notice);
+        for (shop_id, record) in self.store().returns_untold(until, DUE).await? {
+            let (request, Some(due_time)) = (&record.request, record.answer_due_time) else { continue };
+            if !self.store().take_return_notice(&shop_id, &request.return_id, due_time).await? {
+                continue;
+            }
+            if let Some(near) = reminders::of_return(request, &record.buyer_id, due_time, now) {
                 self.chat().tell_workbenches(&shop_id, vec![bus::Workbench::DeadlineNear(near)]).await;
             }
         }

@@ -147,7 +147,7 @@ impl Workbench {
                         let coupon = &self.complete_coupon(shop_id, record, now);
                         event(kind, now, Some(record.version + 1), &OfCoupon { coupon })
                     }
-                    Happened::Claim(_, ClaimRecord { buyer_id, claim }) => {
+                    Happened::Claim(_, ClaimRecord { buyer_id, claim, message_id: _ }) => {
                         event(kind, now, sequences.of_coupon(claim), &OfClaim { buyer_id, claim })
                     }
                 }
@@ -366,7 +366,7 @@ mod tests {
             end_time: NOW,
             order_id: None,
         };
-        ClaimRecord { buyer_id: buyer("ana"), claim }
+        ClaimRecord { buyer_id: buyer("ana"), claim, message_id: None }
     }
 
     fn kinds(loaded: &Shelf, changes: &ShopChanges) -> Vec<&'static str> {

@@ -1,6 +1,6 @@
 //! The handle: what every noun of the workbench needs, and the one way to change a thing of a shop.
 
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use deskwire_chat::{Chat, Clock, bus, spawn_vital};
 use deskwire_protocol::{
@@ -10,7 +10,7 @@ use deskwire_protocol::{
     ids::OrderId,
     order::{Editor, EditorKind},
 };
-use deskwire_store::{AuditRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
+use deskwire_store::{AuditRecord, CouponRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -22,6 +22,9 @@ use crate::{
 
 /// Two who make the same at once: the second tries again and finds what the first made.
 pub(crate) const TRIES: usize = 3;
+
+/// For what is under way when the node ends: a page of cards, not all of them.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A cheap handle to the workbench.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ struct Inner {
     /// A message is owed to a conversation.
     owed: Notify,
     crashed: CancellationToken,
+    stop: CancellationToken,
+    own_tasks: TaskTracker,
 }
 
 /// Who calls: the session's user, within the scope of the session's token, or a system of the shop by its API key.
@@ -108,30 +113,40 @@ impl Workbench {
                 stale: Notify::new(),
                 owed: Notify::new(),
                 crashed: CancellationToken::new(),
+                stop: CancellationToken::new(),
+                own_tasks: TaskTracker::new(),
             }),
         })
     }
 
-    /// Starts what goes on by itself, until `shutdown`: cards are kept true, messages that are owed are sent, and what is
-    /// due is done.
-    pub fn start(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let crashed = self.crashed();
+    /// Starts what goes on by itself, until [`Workbench::finish`]: cards are kept true, messages that are owed are sent,
+    /// and what is due is done.
+    pub fn start(&self, tasks: &TaskTracker) {
+        let Inner { crashed, stop, own_tasks, .. } = &*self.inner;
         let may_end = || {
-            let shutdown = shutdown.clone();
-            move || shutdown.is_cancelled()
+            let stop = stop.clone();
+            move || stop.is_cancelled()
         };
-        let (me, until) = (self.clone(), shutdown.clone());
-        spawn_vital(tasks, "live cards", crashed, may_end(), async move { me.keep_cards_true(until).await });
-        let (me, until) = (self.clone(), shutdown.clone());
-        spawn_vital(
-            tasks,
-            "owed messages",
-            crashed,
-            may_end(),
-            async move { me.pay_what_is_owed(until).await },
-        );
-        let (me, until) = (self.clone(), shutdown.clone());
-        spawn_vital(tasks, "timekeeper", crashed, may_end(), async move { me.keep_time(until).await });
+        let (me, until) = (self.clone(), stop.clone());
+        let live = async move { me.keep_cards_true(until).await };
+        spawn_vital(tasks, "live cards", crashed, may_end(), own_tasks.track_future(live));
+        let (me, until) = (self.clone(), stop.clone());
+        let owed = async move { me.pay_what_is_owed(until).await };
+        spawn_vital(tasks, "owed messages", crashed, may_end(), own_tasks.track_future(owed));
+        let (me, until) = (self.clone(), stop.clone());
+        let timekeeper = async move { me.keep_time(until).await };
+        spawn_vital(tasks, "timekeeper", crashed, may_end(), own_tasks.track_future(timekeeper));
+    }
+
+    /// Ends what [`Workbench::start`] started, and waits a little for what is under way: cards that are not rendered yet
+    /// are left to other nodes, or the next start, at once. Call it while the chat still takes what is rendered.
+    pub async fn finish(&self) {
+        let Inner { stop, own_tasks, .. } = &*self.inner;
+        stop.cancel();
+        own_tasks.close();
+        if tokio::time::timeout(GRACE, own_tasks.wait()).await.is_err() {
+            tracing::warn!("cards are still being rendered; their leases run out");
+        }
     }
 
     /// Cancelled when a task of [`Workbench::start`] ended by itself: the process cannot go on.
@@ -258,13 +273,7 @@ pub(crate) fn system() -> Editor {
 /// What open workbenches are told of these changes.
 pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> Vec<bus::Workbench> {
     let told = |kind, id: &str, order_id: Option<&OrderId>, buyer_id: Option<&UserId>| {
-        bus::Workbench::Changed(WorkbenchChanged {
-            kind,
-            id: id.to_owned(),
-            order_id: order_id.cloned(),
-            buyer_id: buyer_id.cloned(),
-            update_time: now,
-        })
+        changed(kind, id, order_id, buyer_id, now)
     };
     let mut notices = Vec::new();
     for record in &changes.orders {
@@ -294,9 +303,28 @@ pub(crate) fn notices(loaded: &Shelf, changes: &ShopChanges, now: Timestamp) -> 
     for record in &changes.products {
         notices.push(told(ThingKind::Product, record.product.id.as_str(), None, None));
     }
-    for record in &changes.coupons {
-        let buyer_id = record.coupon.issue.as_ref().map(|issue| &issue.buyer_id);
-        notices.push(told(ThingKind::Coupon, record.coupon.id.as_str(), None, buyer_id));
-    }
+    notices.extend(changes.coupons.iter().map(|record| coupon_changed(record, now)));
     notices
+}
+
+/// What open workbenches are told of a coupon that has changed, or that time has begun or ended.
+pub(crate) fn coupon_changed(record: &CouponRecord, now: Timestamp) -> bus::Workbench {
+    let buyer_id = record.coupon.issue.as_ref().map(|issue| &issue.buyer_id);
+    changed(ThingKind::Coupon, record.coupon.id.as_str(), None, buyer_id, now)
+}
+
+fn changed(
+    kind: ThingKind,
+    id: &str,
+    order_id: Option<&OrderId>,
+    buyer_id: Option<&UserId>,
+    now: Timestamp,
+) -> bus::Workbench {
+    bus::Workbench::Changed(WorkbenchChanged {
+        kind,
+        id: id.to_owned(),
+        order_id: order_id.cloned(),
+        buyer_id: buyer_id.cloned(),
+        update_time: now,
+    })
 }

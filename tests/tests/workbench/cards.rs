@@ -172,6 +172,45 @@ async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_message
 }
 
 #[tokio::test]
+async fn k3_a_node_that_ends_in_the_middle_of_a_coupons_cards_leaves_none_behind() {
+    const BUYERS: usize = 250;
+    let mut server = ServerOptions::new(Setting::default())
+        .env("DESKWIRE_GATEWAY__AGENT_SENDS_PER_SECOND", 10_000)
+        .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 10_000)
+        .start()
+        .await;
+    server.import(User::SHOP, "coupons", &[coupon("c-1", "Five off", 1_000)]).await;
+    let mut bo = server.agent("bo").await;
+    let mut conversations = Vec::new();
+    for number in 0..BUYERS {
+        let mut buyer = server.buyer(&format!("buyer-{number}")).await;
+        let here = buyer.open().await;
+        let card = json!({"conversation_id": here, "client_message_id": "card", "coupon_id": "c-1"});
+        bo.call("workbench.coupons.send_card", card).await.unwrap();
+        // Nobody stays whom the end would have to wait for.
+        buyer.cut();
+        conversations.push(here);
+    }
+    bo.attach(&conversations[0]).await;
+    bo.call("workbench.coupons.deactivate", json!({"coupon_id": "c-1"})).await.unwrap();
+    bo.push("message.revised").await;
+    bo.cut();
+    assert!(server.terminate().await.success());
+    server.start_again().await;
+    for (number, here) in conversations.iter().enumerate() {
+        let mut buyer = server.buyer(&format!("buyer-{number}")).await;
+        buyer.attach(here).await;
+        let history = buyer.history(here).await;
+        let card = history.iter().find(|message| message["content"]["type"] == "COUPON_CARD").unwrap();
+        if card["content"]["card"]["status"]["code"] != "DEACTIVATED" {
+            let ended = |push: &Value| push["message"]["content"]["card"]["status"]["code"] == "DEACTIVATED";
+            buyer.push_where("message.revised", ended).await;
+        }
+        buyer.cut();
+    }
+}
+
+#[tokio::test]
 async fn k3_many_things_that_change_at_once_leave_the_database_to_others_and_are_all_rendered_again() {
     const PRODUCTS: usize = 24;
     // With one connection whoever holds it must let go of it by himself.

@@ -3,7 +3,7 @@
 use deskwire_tests::{Client, everywhere};
 use serde_json::{Value, json};
 
-use crate::fixtures::{DAY, Scene, coupon, ids, money, now, order, product};
+use crate::fixtures::{DAY, Scene, coupon, ids, money, now, order, product, with};
 
 fn terms(title: &str) -> Value {
     json!({
@@ -86,6 +86,39 @@ everywhere! {
         let params = scene.card("coupon_id", "c-1");
         let refused = scene.bo.call("workbench.coupons.send_card", params).await.unwrap_err();
         assert_eq!(refused.data["not_sendable_code"], "ALREADY_CLAIMED");
+    }
+
+    async fn c4_a_press_on_a_card_is_one_claim_however_often_and_whatever_the_card_offers_by_then(setting: Setting) {
+        let several = with(coupon("c-1", "Five off", 9), json!({"usage_limits": {"total_claim_limit": 9, "single_buyer_claim_limit": 3}}));
+        let mut scene = Scene::set(setting, &[("coupons", vec![several])]).await;
+        let mut presses = Vec::new();
+        for _ in 0..2 {
+            let message = scene.send_card("workbench.coupons.send_card", "coupon_id", "c-1").await;
+            presses.push(json!({"conversation_id": scene.here, "message_id": message["message_id"], "action": "CLAIM"}));
+        }
+        let number = |acted: &Value| acted["result"]["claim"]["number"].as_u64().unwrap();
+        // Impatient, and on two devices.
+        let mut phone = scene.server.buyer("ana").await;
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            asked.push((scene.ana.request("card.act", presses[0].clone()).await, phone.request("card.act", presses[0].clone()).await));
+        }
+        for (here, there) in asked {
+            for acted in [scene.ana.reply(here).await.unwrap(), phone.reply(there).await.unwrap()] {
+                assert_eq!(number(&acted), 1, "{acted}");
+            }
+        }
+        let other = scene.ana.call("card.act", presses[1].clone()).await.unwrap();
+        assert_eq!(number(&other), 2, "another card is another claim");
+        // Both cards offer the third by now.
+        for (press, claim) in presses.iter().zip([1, 2]) {
+            assert_eq!(number(&scene.ana.call("card.act", press.clone()).await.unwrap()), claim);
+        }
+        let third = with(presses[0].clone(), json!({"params": {"number": 3}}));
+        assert_eq!(number(&scene.ana.call("card.act", third).await.unwrap()), 3, "who says which means it");
+        assert_eq!(number(&scene.ana.call("card.act", presses[0].clone()).await.unwrap()), 1);
+        let coupon = scene.bo.call("workbench.coupons.get", json!({"coupon_id": "c-1"})).await.unwrap();
+        assert_eq!(coupon["coupon"]["claimed_count"], 3);
     }
 
     async fn c5_a_personalized_coupon_makes_something_good_for_one_buyer_only(setting: Setting) {

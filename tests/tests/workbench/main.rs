@@ -14,4 +14,5 @@ mod products;
 mod races;
 mod returns;
 mod scope;
+mod time;
 mod timekeeper;

@@ -66,6 +66,67 @@ everywhere! {
         assert!(scene.ana.pushes_so_far("deadline.near").await.is_empty(), "agents only");
     }
 
+    async fn o4_a_missed_deadline_does_not_hide_the_one_that_is_ahead(setting: Setting) {
+        let (late, soon, cancelled) = (now() - HOUR, now() + 2 * HOUR, now() + 5 * HOUR);
+        let mut scene = Scene::set(setting, &[]).await;
+        let to_ship = |id: &str, due: i64| {
+            let deadlines = json!({"shipping_due_time": due, "cancel_order_sla_time": cancelled});
+            with(order(id, "ana", "AWAITING_SHIPMENT"), json!({"deadlines": deadlines}))
+        };
+        let missed = with(order("o-3", "ana", "AWAITING_SHIPMENT"), json!({"deadlines": {"shipping_due_time": late}}));
+        scene.server.import(User::SHOP, "orders", &[to_ship("o-1", late), to_ship("o-2", soon), missed]).await;
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let near = scene.bo.push("deadline.near").await;
+            assert_eq!(near["reminder"]["overdue"], false);
+            told.push(format!("{} {}", near["order_id"], near["reminder"]["kind"]).replace('"', ""));
+        }
+        told.sort();
+        assert_eq!(told, ["o-1 CANCEL_ORDER_SLA", "o-2 CANCEL_ORDER_SLA", "o-2 SHIPPING_DUE"]);
+        let listed = scene.bo.call("workbench.orders.list", json!({"buyer_id": "ana"})).await.unwrap();
+        let reminder = |id: &str| {
+            let order = listed["orders"].as_array().unwrap().iter().find(|order| order["id"] == id).unwrap();
+            order["reminder"].clone()
+        };
+        assert_eq!(reminder("o-1"), json!({
+            "kind": "CANCEL_ORDER_SLA", "due_time": cancelled, "consequence": "AUTO_CANCELLED", "overdue": false,
+        }));
+        assert_eq!(reminder("o-2")["kind"], "SHIPPING_DUE", "the nearest");
+        assert_eq!((&reminder("o-3")["kind"], &reminder("o-3")["overdue"]), (&json!("SHIPPING_DUE"), &json!(true)), "none is ahead");
+    }
+
+    async fn o4_an_order_tells_its_pending_actions_the_most_urgent_first(setting: Setting) {
+        let to_ship = |id: &str, fields: Value| with(order(id, "ana", "AWAITING_SHIPMENT"), fields);
+        let orders = vec![
+            to_ship("o-1", json!({"deadlines": {"shipping_due_time": now() + 23 * HOUR, "cancel_order_sla_time": now() + 30 * HOUR}})),
+            to_ship("o-2", json!({"deadlines": {"shipping_due_time": now() - HOUR, "cancel_order_sla_time": now() + 5 * HOUR}})),
+            to_ship("o-3", json!({"cancellation_initiator": "BUYER", "cancel_reason": "Changed my mind"})),
+            to_ship("o-4", json!({"deadlines": {"shipping_due_time": now() + 30 * HOUR}})),
+            delivered("o-5", "ana"),
+        ];
+        let mut scene = Scene::set(setting, &[("orders", orders)]).await;
+        let request = json!({
+            "client_return_id": "r", "order_id": "o-5", "return_type": "RETURN_AND_REFUND", "return_reason": "damaged",
+            "items": [{"order_line_item_id": "1", "quantity": 1}],
+        });
+        scene.ana.call("buyer.returns.submit", request).await.unwrap();
+        let listed = scene.bo.call("workbench.orders.list", json!({"buyer_id": "ana"})).await.unwrap();
+        for (id, actions) in [
+            ("o-1", json!(["SHIP_WITHIN_24_HOURS"])),
+            ("o-2", json!(["AUTO_CANCELLING_WITHIN_24_HOURS", "SHIPPING_OVERDUE"])),
+            ("o-3", json!(["CANCELLATION_REQUESTED"])),
+            ("o-4", Value::Null),
+            ("o-5", json!(["RETURN_OR_REFUND_REQUESTED"])),
+        ] {
+            let order = listed["orders"].as_array().unwrap().iter().find(|order| order["id"] == id).unwrap();
+            assert_eq!(order["pending_actions"], actions, "{id}");
+            let got = scene.bo.call("workbench.orders.get", json!({"order_id": id})).await.unwrap();
+            assert_eq!(got["order"]["pending_actions"], actions, "{id}");
+            let own = scene.ana.call("buyer.orders.get", json!({"order_id": id})).await.unwrap();
+            assert_eq!(own["order"].get("pending_actions"), None, "the shop's own: {id}");
+        }
+    }
+
     async fn o5_a_note_is_written_edited_and_never_overwritten_in_silence(setting: Setting) {
         let mut scene = Scene::set(setting, &[("orders", vec![order("o-1", "ana", "IN_TRANSIT")])]).await;
         let mut eve = scene.server.agent("eve").await;

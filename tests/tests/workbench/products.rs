@@ -101,6 +101,27 @@ everywhere! {
         assert_eq!(none["total_count"], 0);
     }
 
+    async fn k4_on_a_products_card_only_that_product_is_ordered(setting: Setting) {
+        let products = vec![product("p-1", "Linen shirt", 3), product("p-2", "Garden hose", 3)];
+        let mut scene = Scene::set(setting, &[("products", products)]).await;
+        let message = scene.send_card("workbench.products.send_card", "product_ids", json!(["p-1"])).await;
+        let press = |sku: &str| json!({
+            "conversation_id": scene.here, "message_id": message["message_id"], "action": "PLACE_ORDER",
+            "params": {"client_order_id": "x", "sku_id": sku, "quantity": 1},
+        });
+        let (other, none, own) = (press("p-2-m"), press("p-9-m"), press("p-1-l"));
+        for wrong in [other.clone(), none] {
+            let error = scene.ana.call("card.act", wrong).await.unwrap_err();
+            assert_eq!((error.kind(), error.field()), ("validation", Some("params.sku_id")));
+        }
+        let placed = scene.ana.call("card.act", own).await.unwrap()["result"]["order"].clone();
+        assert_eq!(placed["line_items"][0]["sku_id"], "p-1-l");
+        let again = scene.ana.call("card.act", other).await.unwrap();
+        assert_eq!(again["result"]["order"]["id"], placed["id"], "what was ordered by this name is answered");
+        let hose = scene.bo.call("workbench.products.get", json!({"product_id": "p-2"})).await.unwrap();
+        assert_eq!(hose["product"]["skus"][0]["inventory"], 3);
+    }
+
     async fn d5_what_is_out_of_stock_has_alternatives_to_send_instead(setting: Setting) {
         let products = vec![
             product("p-gone", "Linen shirt blue", 0),

@@ -4,7 +4,7 @@
 use deskwire_tests::{User, everywhere};
 use serde_json::{Value, json};
 
-use crate::fixtures::{DAY, Scene, coupon, delivered, now, order, product, with};
+use crate::fixtures::{DAY, HOUR, Scene, coupon, delivered, now, order, product, with};
 
 /// So far ahead is a deadline that the test waits for.
 const SOON: i64 = 1_500;
@@ -13,7 +13,8 @@ const SOON: i64 = 1_500;
 fn bare(order: &Value) -> Value {
     let mut order = order.clone();
     order.as_object_mut().unwrap().retain(|field, _| {
-        !["reminder", "seller_note", "packages", "returns", "links"].contains(&field.as_str())
+        !["reminder", "pending_actions", "seller_note", "packages", "returns", "links"]
+            .contains(&field.as_str())
     });
     order
 }
@@ -128,6 +129,37 @@ everywhere! {
         }
         let full = scene.bo.call("workbench.products.get", json!({"product_id": "p-1"})).await.unwrap();
         assert_eq!(full["product"]["skus"][0]["inventory"], u32::MAX);
+    }
+
+    async fn who_opens_a_conversation_is_told_of_what_is_due_soon(setting: Setting) {
+        let due = now() + 20 * HOUR;
+        let deadlines = |due: i64| json!({"deadlines": {"shipping_due_time": due}});
+        let orders = vec![
+            with(order("o-1", "ana", "AWAITING_SHIPMENT"), deadlines(due)),
+            with(order("o-2", "ana", "AWAITING_SHIPMENT"), deadlines(now() + 30 * HOUR)),
+            with(order("o-3", "ana", "AWAITING_SHIPMENT"), deadlines(now() - HOUR)),
+            with(order("o-4", "cleo", "AWAITING_SHIPMENT"), deadlines(due)),
+            delivered("o-5", "ana"),
+        ];
+        let mut scene = Scene::set(setting, &[("orders", orders)]).await;
+        let told = scene.bo.push("deadline.near").await;
+        assert_eq!((&told["order_id"], &told["reminder"]["due_time"]), (&json!("o-1"), &json!(due)));
+
+        let asked = scene.ana.call("buyer.returns.submit", request("o-5")).await.unwrap()["return"].clone();
+        let answer_by = now() + 10 * HOUR;
+        scene.server.import(User::SHOP, "returns", &[self::due(&asked, answer_by)]).await;
+        let of_return = json!({
+            "order_id": "o-5", "return_id": asked["return_id"], "buyer_id": "ana",
+            "reminder": {"kind": "RETURN_ANSWER_DUE", "due_time": answer_by, "consequence": "AUTO_APPROVED", "overdue": false},
+        });
+        assert_eq!(scene.bo.push_where("deadline.near", |near| near["order_id"] == "o-5").await, of_return);
+
+        let mut eve = scene.server.agent("eve").await;
+        eve.attach(&scene.here).await;
+        assert_eq!(eve.push("deadline.near").await, of_return, "the nearest first");
+        assert_eq!(eve.push("deadline.near").await["order_id"], "o-1");
+        assert!(eve.pushes_so_far("deadline.near").await.is_empty(), "neither what is far nor what is over");
+        assert!(scene.ana.pushes_so_far("deadline.near").await.is_empty(), "agents only");
     }
 
     async fn a_request_left_unanswered_is_approved_by_itself_and_an_answered_one_is_left_alone(setting: Setting) {

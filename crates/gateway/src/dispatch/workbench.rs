@@ -186,11 +186,16 @@ fn who(caller: &Caller) -> Who {
     Who::of_session(caller.scope.clone(), caller.user.name.clone())
 }
 
-/// Lays the buyer's orders beside the conversation that an agent has opened.
+/// Lays the buyer's orders beside the conversation that an agent has opened, and tells of their deadlines that are near.
 pub(super) async fn lay_orders_beside(caller: &Caller, conversation_id: ConversationId) {
-    match caller.gate.workbench.orders_beside(&who(caller), conversation_id).await {
+    let who = who(caller);
+    match caller.gate.workbench.orders_beside(&who, conversation_id).await {
         Ok(orders) => caller.session.tell(EventName::WorkbenchOrders, &orders),
         Err(error) => tracing::debug!(%error, "a buyer's orders could not be laid beside the conversation"),
+    }
+    match caller.gate.workbench.deadlines_beside(&who, conversation_id).await {
+        Ok(near) => near.iter().for_each(|near| caller.session.tell(EventName::DeadlineNear, near)),
+        Err(error) => tracing::debug!(%error, "a buyer's deadlines could not be told"),
     }
 }
 

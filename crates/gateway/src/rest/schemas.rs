@@ -14,7 +14,7 @@ pub(super) const MADE_BY_THE_SERVER: &str = "x-made-by-the-server";
 
 /// What no request writes, since the server makes it or it is written by itself.
 const MADE: &[(&str, &[&str])] = &[
-    ("Order", &["reminder", "seller_note", "packages", "returns", "links"]),
+    ("Order", &["reminder", "pending_actions", "seller_note", "packages", "returns", "links"]),
     ("Return", &["link"]),
     ("Product", &["price_range", "stock", "link"]),
     ("Coupon", &["claimed_count", "redeemed_count", "remaining", "link"]),

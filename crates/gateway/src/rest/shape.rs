@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_the_server_makes_is_not_written() {
-        for name in ["links", "reminder", "seller_note", "packages", "returns"] {
+        for name in ["links", "reminder", "pending_actions", "seller_note", "packages", "returns"] {
             let (field, message) = wrong::<Order>(examples::order(), |order| order[name] = json!([]));
             assert_eq!(field, name);
             assert!(message.contains("leave it out"), "{message}");

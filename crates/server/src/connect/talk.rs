@@ -622,7 +622,10 @@ impl Talk {
             EventName::DeadlineNear => {
                 let event: DeadlineNear = read(params)?;
                 let order_id = show::safe(event.order_id.as_str());
-                self.lines.push(format!("* a deadline of order {order_id} comes near"));
+                self.lines.push(match event.return_id {
+                    None => format!("* a deadline of order {order_id} comes near"),
+                    Some(_) => format!("* a return of order {order_id} is to be answered soon"),
+                });
             }
             // The terminal shows nothing that could be stale.
             EventName::WorkbenchChanged => {}

@@ -64,6 +64,7 @@ const TABLES: &[&str] = &[
         FOREIGN KEY (shop_id, order_id) REFERENCES shop_order
     )",
     "CREATE INDEX package_order ON package (shop_id, order_id, create_time, package_id)",
+    // `told_due_time` is the `answer_due_time` that agents were told is near: another one is told anew.
     "CREATE TABLE return_request (
         shop_id text NOT NULL,
         return_id text NOT NULL,
@@ -72,6 +73,7 @@ const TABLES: &[&str] = &[
         client_return_id text,
         status text NOT NULL,
         answer_due_time bigint,
+        told_due_time bigint,
         create_time bigint NOT NULL,
         update_time bigint NOT NULL,
         document {blob} NOT NULL,
@@ -83,6 +85,8 @@ const TABLES: &[&str] = &[
     "CREATE INDEX return_request_buyer ON return_request (shop_id, buyer_id, update_time, return_id)",
     "CREATE INDEX return_request_status ON return_request (shop_id, status, update_time, return_id)",
     "CREATE INDEX return_request_answer_due ON return_request (answer_due_time) WHERE answer_due_time IS NOT NULL",
+    "CREATE INDEX return_request_untold ON return_request (answer_due_time)
+        WHERE answer_due_time IS NOT NULL AND (told_due_time IS NULL OR told_due_time <> answer_due_time)",
     "CREATE UNIQUE INDEX return_request_client_return_id ON return_request (shop_id, buyer_id, client_return_id)
         WHERE client_return_id IS NOT NULL",
     // `product_no` is the order of lists: newest first.
@@ -109,6 +113,7 @@ const TABLES: &[&str] = &[
         FOREIGN KEY (shop_id, product_id) REFERENCES product (shop_id, product_id)
     ){clustered}",
     "CREATE INDEX sku_product ON sku (shop_id, product_id)",
+    // `turn_time` is when time alone begins or ends it next, and workbenches are told.
     "CREATE TABLE coupon (
         coupon_no {number},
         shop_id text NOT NULL,
@@ -119,6 +124,7 @@ const TABLES: &[&str] = &[
         deactivated boolean NOT NULL,
         start_time bigint NOT NULL,
         end_time bigint NOT NULL,
+        turn_time bigint,
         total_claim_limit bigint,
         redemption_limit bigint,
         claimed_count bigint NOT NULL CHECK (claimed_count >= 0 AND claimed_count <= COALESCE(total_claim_limit, claimed_count)),
@@ -131,6 +137,7 @@ const TABLES: &[&str] = &[
     // Newest first, and filtered within it: what is over costs no reading of coupons.
     "CREATE INDEX coupon_list ON coupon
         (shop_id, coupon_no, deactivated, start_time, end_time, display_type, buyer_id)",
+    "CREATE INDEX coupon_turn_time ON coupon (turn_time) WHERE turn_time IS NOT NULL",
     "CREATE INDEX coupon_buyer ON coupon (shop_id, buyer_id, coupon_no) WHERE buyer_id IS NOT NULL",
     "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, client_coupon_id) WHERE client_coupon_id IS NOT NULL",
     "CREATE TABLE coupon_claim (
@@ -142,10 +149,14 @@ const TABLES: &[&str] = &[
         start_time bigint NOT NULL,
         end_time bigint NOT NULL,
         order_id text,
+        message_id text,
         PRIMARY KEY (shop_id, coupon_id, buyer_id, number),
         FOREIGN KEY (shop_id, coupon_id) REFERENCES coupon (shop_id, coupon_id)
     ){clustered}",
     "CREATE INDEX coupon_claim_buyer ON coupon_claim (shop_id, buyer_id, claim_time, coupon_id, number)",
+    // A card's button is one claim, however often it is pressed.
+    "CREATE UNIQUE INDEX coupon_claim_message ON coupon_claim (shop_id, coupon_id, buyer_id, message_id)
+        WHERE message_id IS NOT NULL",
     // One seller coupon an order, used once.
     "CREATE UNIQUE INDEX coupon_claim_order ON coupon_claim (shop_id, order_id) WHERE order_id IS NOT NULL",
 

@@ -15,12 +15,24 @@ use crate::{
 /// Messages that are owed.
 const POSTS: &str = "card_post";
 
-/// Where the version of each kind of thing is.
+/// Where the version of each kind of thing is, in [`mark_order`].
 const VERSIONS: [(&str, &str, &str); 3] = [
+    ("COUPON", "coupon", "coupon_id"),
     ("ORDER", "shop_order", "order_id"),
     ("PRODUCT", "product", "product_id"),
-    ("COUPON", "coupon", "coupon_id"),
 ];
+
+/// What becomes of a mark that is there already: the sooner time stands, and a pass under way, which may not have seen
+/// what is marked, learns by the generation that it is not the last.
+pub(super) const SOONER: &str = "ON CONFLICT (shop_id, subject_kind, subject_id) DO UPDATE SET
+     due_time = CASE WHEN excluded.due_time < card_refresh.due_time
+         THEN excluded.due_time ELSE card_refresh.due_time END,
+     generation = card_refresh.generation + 1";
+
+/// The one order in which marks of several things are written: two who mark the same never wait for each other.
+pub(super) fn mark_order<'a>(shop_id: &'a ShopId, subject: &'a Subject) -> (&'static str, &'a str, &'a str) {
+    (subject.kind(), shop_id.as_str(), subject.id())
+}
 
 impl Store {
     pub(crate) async fn load_card_versions(
@@ -44,7 +56,8 @@ impl Store {
         Ok(())
     }
 
-    /// Notes the cards; where a thing has changed since its card was rendered, the card is marked to be rendered again.
+    /// Notes the cards. A card is marked to be rendered again where its thing has changed since it was rendered, and for
+    /// the moment at which it looks different by time alone.
     pub(crate) async fn write_cards(
         &self,
         transaction: &DatabaseTransaction,
@@ -52,7 +65,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         // Of several renderings in one batch the last one stands.
         let latest: BTreeMap<CardPlace, &CardRecord> = cards.iter().map(|card| (card.place, card)).collect();
-        let cards: Vec<&CardRecord> = latest.into_values().collect();
+        let mut cards: Vec<&CardRecord> = latest.into_values().collect();
         for cards in cards.chunks(ROWS) {
             let mut params = self.params();
             let rows = params.rows(cards.iter().map(|card| {
@@ -72,22 +85,29 @@ impl Store {
                  DO UPDATE SET version = excluded.version"
             );
             transaction.execute_raw(self.statement(sql, params.values)).await?;
-            for (kind, table, column) in VERSIONS {
-                let of_kind: Vec<_> = cards.iter().filter(|card| card.subject.kind() == kind).collect();
-                if of_kind.is_empty() {
-                    continue;
-                }
+        }
+        cards.sort_by(|a, b| mark_order(&a.shop_id, &a.subject).cmp(&mark_order(&b.shop_id, &b.subject)));
+        for (kind, table, column) in VERSIONS {
+            let of_kind: Vec<_> = cards.iter().filter(|card| card.subject.kind() == kind).collect();
+            for cards in of_kind.chunks(ROWS) {
                 let mut params = self.params();
-                let rows = params.rows(of_kind.into_iter().map(|card| {
-                    vec![card.shop_id.as_str().into(), card.subject.id().into(), card.version.into()]
+                let rows = params.rows(cards.iter().map(|card| {
+                    vec![
+                        card.shop_id.as_str().into(),
+                        card.subject.id().into(),
+                        card.version.into(),
+                        card.next_change.map(Timestamp::millis).into(),
+                    ]
                 }));
                 let sql = format!(
                     "INSERT INTO card_refresh (shop_id, subject_kind, subject_id, due_time, generation)
-                     SELECT DISTINCT t.shop_id, '{kind}', t.{column}, 0, 1 FROM (VALUES {rows}) AS k
-                     JOIN {table} t ON t.shop_id = k.column1 AND t.{column} = k.column2 AND t.version > k.column3
-                     WHERE true
-                     ON CONFLICT (shop_id, subject_kind, subject_id)
-                     DO UPDATE SET due_time = 0, generation = card_refresh.generation + 1"
+                     SELECT t.shop_id, '{kind}', t.{column},
+                         min(CASE WHEN t.version > k.column3 THEN 0 ELSE k.column4 END), 1
+                     FROM (VALUES {rows}) AS k
+                     JOIN {table} t ON t.shop_id = k.column1 AND t.{column} = k.column2
+                     WHERE t.version > k.column3 OR k.column4 IS NOT NULL
+                     GROUP BY t.shop_id, t.{column} ORDER BY t.shop_id, t.{column}
+                     {SOONER}"
                 );
                 transaction.execute_raw(self.statement(sql, params.values)).await?;
             }
@@ -188,6 +208,7 @@ impl Store {
         if due.is_empty() {
             return Ok(Vec::new());
         }
+        due.sort_by(|a, b| mark_order(&a.shop_id, &a.subject).cmp(&mark_order(&b.shop_id, &b.subject)));
         let transaction = self.begin().await?;
         let mut taken = Vec::with_capacity(due.len());
         for refresh in due {
@@ -207,13 +228,46 @@ impl Store {
         Ok(taken)
     }
 
+    /// Whoever has taken this thing is still at it: nobody else takes it before `lease_end`, unless it has changed
+    /// meanwhile.
+    pub async fn renew_card_refresh(
+        &self,
+        taken: &CardRefresh,
+        lease_end: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut params = self.params();
+        let end = params.push(lease_end.millis());
+        let sql = format!(
+            "UPDATE card_refresh SET due_time = {end} WHERE {} AND generation = {}",
+            at_subject(&mut params, &taken.shop_id, &taken.subject),
+            params.push(taken.generation),
+        );
+        self.write_alone(sql, params).await
+    }
+
+    /// Whoever has taken this thing is not going to end with it: it can be taken again from `due_time` on, here or on
+    /// another node.
+    pub async fn give_back_card_refresh(
+        &self,
+        taken: &CardRefresh,
+        due_time: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut params = self.params();
+        let due = params.push(due_time.millis());
+        // Whatever its generation: what was marked meanwhile may be due only when the lease is over.
+        let sql = format!(
+            "UPDATE card_refresh SET due_time = {due}, generation = generation + 1 WHERE {} AND due_time > {due}",
+            at_subject(&mut params, &taken.shop_id, &taken.subject),
+        );
+        self.write_alone(sql, params).await
+    }
+
     /// The cards of this thing were rendered; unless it has changed meanwhile, the next time is `next`, or a change.
     pub async fn card_refreshed(
         &self,
         done: &CardRefresh,
         next: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
         let mut params = self.params();
         let place = format!(
             "{} AND generation = {}",
@@ -229,9 +283,7 @@ impl Store {
             }
             None => format!("DELETE FROM card_refresh WHERE {place}"),
         };
-        transaction.execute_raw(self.statement(sql, params.values)).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.write_alone(sql, params).await
     }
 
     /// Messages that are owed to conversations, of all shops, the oldest first.
@@ -259,9 +311,14 @@ impl Store {
 
     /// The message stands in its conversation: it is owed no longer.
     pub async fn card_posted(&self, post_no: i64) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
         let mut params = self.params();
         let sql = format!("DELETE FROM card_post WHERE post_no = {}", params.push(post_no));
+        self.write_alone(sql, params).await
+    }
+
+    /// One statement in a transaction of its own.
+    async fn write_alone(&self, sql: String, params: Params) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
         transaction.execute_raw(self.statement(sql, params.values)).await?;
         transaction.commit().await?;
         Ok(())

@@ -16,6 +16,7 @@ use deskwire_protocol::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use super::{
+    cards::{SOONER, mark_order},
     coupons::{self, CLAIM, COUPON},
     document,
     import::ImportChange,
@@ -111,8 +112,6 @@ pub struct ShopChanges {
     pub audit: Vec<AuditRecord>,
     /// Messages that are owed.
     pub posts: Vec<PostRecord>,
-    /// When the cards of a thing change by time alone.
-    pub refresh_at: Vec<(Subject, Timestamp)>,
     /// What webhooks are told; kept for those only who want to be told it ([`Shelf::webhooks`]).
     pub webhook_events: Vec<WebhookEventRecord>,
 }
@@ -132,7 +131,6 @@ impl ShopChanges {
             import,
             audit,
             posts,
-            refresh_at,
             webhook_events,
         } = self;
         orders.is_empty()
@@ -145,7 +143,6 @@ impl ShopChanges {
             && import.is_none()
             && audit.is_empty()
             && posts.is_empty()
-            && refresh_at.is_empty()
             && webhook_events.is_empty()
     }
 
@@ -466,7 +463,7 @@ impl Hand<'_> {
         self.count_up_orders(changes).await?;
         self.write_products(loaded, &changes.products).await?;
         for coupons in changes.coupons.chunks(WIDE_ROWS) {
-            self.write_coupons(loaded, coupons).await?;
+            self.write_coupons(loaded, coupons, now).await?;
         }
         for claims in changes.claims.chunks(ROWS) {
             self.write_claims(claims).await?;
@@ -479,8 +476,7 @@ impl Hand<'_> {
         for posts in changes.posts.chunks(ROWS) {
             self.write_posts(posts, now).await?;
         }
-        let due = changes.subjects().into_iter().map(|subject| (subject, now));
-        self.mark_cards(due.chain(changes.refresh_at.iter().cloned()).collect()).await
+        self.mark_cards(changes.subjects(), now).await
     }
 
     async fn write_orders(&self, loaded: &Shelf, orders: &[OrderRecord]) -> Result<(), StoreError> {
@@ -762,9 +758,14 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn write_coupons(&self, loaded: &Shelf, coupons: &[CouponRecord]) -> Result<(), StoreError> {
-        let mut rows = Vec::with_capacity(coupons.len());
-        for record in coupons {
+    async fn write_coupons(
+        &self,
+        loaded: &Shelf,
+        records: &[CouponRecord],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(records.len());
+        for record in records {
             let coupon = &record.coupon;
             let display_type: DisplayType = coupon.display_type;
             rows.push(vec![
@@ -776,6 +777,7 @@ impl Hand<'_> {
                 record.deactivated.into(),
                 coupon.claim_duration.start_time.millis().into(),
                 coupon.claim_duration.end_time.millis().into(),
+                coupons::turn_time(record, now).map(Timestamp::millis).into(),
                 coupon.usage_limits.total_claim_limit.map(i64::from).into(),
                 coupon.usage_limits.redemption_limit.map(i64::from).into(),
                 i64::from(coupon.claimed_count).into(),
@@ -789,23 +791,23 @@ impl Hand<'_> {
         let rows = params.rows(rows.into_iter());
         let sql = format!(
             "INSERT INTO coupon (shop_id, coupon_id, display_type, buyer_id, client_coupon_id, deactivated, start_time,
-                 end_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
+                 end_time, turn_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
                  document) VALUES {rows}
              ON CONFLICT (shop_id, coupon_id) DO UPDATE SET deactivated = excluded.deactivated,
-                 start_time = excluded.start_time, end_time = excluded.end_time,
+                 start_time = excluded.start_time, end_time = excluded.end_time, turn_time = excluded.turn_time,
                  total_claim_limit = excluded.total_claim_limit, redemption_limit = excluded.redemption_limit,
                  claimed_count = excluded.claimed_count, redeemed_count = excluded.redeemed_count,
                  update_time = excluded.update_time, version = excluded.version, document = excluded.document
                  WHERE coupon.version = excluded.version - 1
              RETURNING coupon_no, coupon_id"
         );
-        let mut numbers: HashMap<CouponId, i64> = HashMap::with_capacity(coupons.len());
+        let mut numbers: HashMap<CouponId, i64> = HashMap::with_capacity(records.len());
         for row in self.rows(sql, params).await? {
             numbers.insert(row::needed_id(&row, "coupon", "coupon_id")?, row::get(&row, "coupon_no")?);
         }
         let mut texts = Vec::new();
         let mut replaced = Vec::new();
-        for CouponRecord { coupon, .. } in coupons {
+        for CouponRecord { coupon, .. } in records {
             let number = numbers.get(&coupon.id).copied().ok_or(StoreError::Collision)?;
             let stored = loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title);
             if stored != Some(&coupon.title) {
@@ -834,7 +836,7 @@ impl Hand<'_> {
 
     async fn write_claims(&self, claims: &[ClaimRecord]) -> Result<(), StoreError> {
         let mut params = self.store.params();
-        let rows = params.rows(claims.iter().map(|ClaimRecord { buyer_id, claim }| {
+        let rows = params.rows(claims.iter().map(|ClaimRecord { buyer_id, claim, message_id }| {
             vec![
                 self.shop(),
                 claim.coupon_id.as_str().into(),
@@ -844,11 +846,12 @@ impl Hand<'_> {
                 claim.start_time.millis().into(),
                 claim.end_time.millis().into(),
                 claim.order_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+                message_id.map(|id| id.to_string()).into(),
             ]
         }));
         let sql = format!(
-            "INSERT INTO coupon_claim (shop_id, coupon_id, buyer_id, number, claim_time, start_time, end_time, order_id)
-             VALUES {rows}
+            "INSERT INTO coupon_claim (shop_id, coupon_id, buyer_id, number, claim_time, start_time, end_time, order_id,
+                 message_id) VALUES {rows}
              ON CONFLICT (shop_id, coupon_id, buyer_id, number) DO UPDATE SET order_id = excluded.order_id"
         );
         self.execute(sql, params).await?;
@@ -878,23 +881,21 @@ impl Hand<'_> {
     }
 
     /// Things that no message shows are not marked: an import of a million orders marks none.
-    async fn mark_cards(&self, due: Vec<(Subject, Timestamp)>) -> Result<(), StoreError> {
-        for due in due.chunks(ROWS) {
+    async fn mark_cards(&self, subjects: BTreeSet<Subject>, now: Timestamp) -> Result<(), StoreError> {
+        let mut subjects: Vec<Subject> = subjects.into_iter().collect();
+        subjects.sort_by(|a, b| mark_order(self.shop_id, a).cmp(&mark_order(self.shop_id, b)));
+        for subjects in subjects.chunks(ROWS) {
             let mut params = self.store.params();
-            let rows = params.rows(due.iter().map(|(subject, time)| {
-                vec![subject.kind().into(), subject.id().into(), time.millis().into()]
-            }));
-            let shop = params.push(self.shop());
+            let rows =
+                params.rows(subjects.iter().map(|subject| vec![subject.kind().into(), subject.id().into()]));
+            let (shop, now) = (params.push(self.shop()), params.push(now.millis()));
             let sql = format!(
                 "INSERT INTO card_refresh (shop_id, subject_kind, subject_id, due_time, generation)
-                 SELECT {shop}, k.column1, k.column2, min(k.column3), 1 FROM (VALUES {rows}) AS k
+                 SELECT {shop}, k.column1, k.column2, {now}, 1 FROM (VALUES {rows}) AS k
                  WHERE EXISTS (SELECT 1 FROM card c
                      WHERE c.shop_id = {shop} AND c.subject_kind = k.column1 AND c.subject_id = k.column2)
-                 GROUP BY k.column1, k.column2
-                 ON CONFLICT (shop_id, subject_kind, subject_id) DO UPDATE SET
-                     due_time = CASE WHEN excluded.due_time < card_refresh.due_time
-                         THEN excluded.due_time ELSE card_refresh.due_time END,
-                     generation = card_refresh.generation + 1"
+                 ORDER BY k.column1, k.column2
+                 {SOONER}"
             );
             self.execute(sql, params).await?;
         }

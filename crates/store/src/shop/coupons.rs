@@ -5,7 +5,7 @@ use deskwire_protocol::{
     coupon::{Claim, CouponStatus, DisplayType},
     ids::{CouponId, OrderId},
 };
-use sea_orm::QueryResult;
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::{
     document,
@@ -18,7 +18,7 @@ use crate::{Store, StoreError, row, sql::ROWS};
 pub(super) const COUPON: &str = "t.coupon_no, t.client_coupon_id, t.deactivated, t.claimed_count, t.redeemed_count, t.version, t.document";
 /// What a claim `c` is read with.
 pub(super) const CLAIM: &str =
-    "c.coupon_id, c.buyer_id, c.number, c.claim_time, c.start_time, c.end_time, c.order_id";
+    "c.coupon_id, c.buyer_id, c.number, c.claim_time, c.start_time, c.end_time, c.order_id, c.message_id";
 
 /// Which coupons, newest first.
 #[derive(Debug, Clone, Default)]
@@ -68,10 +68,57 @@ pub(super) fn claim(row: &QueryResult) -> Result<ClaimRecord, StoreError> {
             end_time: row::time(row, "end_time")?,
             order_id: row::id(row, TABLE, "order_id")?,
         },
+        message_id: row::id(row, TABLE, "message_id")?,
     })
 }
 
+/// When time alone begins or ends it next.
+pub(super) fn turn_time(record: &CouponRecord, now: Timestamp) -> Option<Timestamp> {
+    let duration = record.coupon.claim_duration;
+    let turns = [duration.start_time, duration.end_time];
+    turns.into_iter().filter(|turn| *turn > now && !record.deactivated).min()
+}
+
 impl Store {
+    /// Coupons of all shops that time alone has begun or ended by now and of which nobody was told, the first first.
+    pub async fn coupons_turned(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(ShopId, CouponRecord)>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT t.shop_id, {COUPON} FROM coupon t WHERE t.turn_time <= {} ORDER BY t.turn_time LIMIT {limit}",
+            params.push(now.millis())
+        );
+        let rows = self.rows(sql, params).await?;
+        rows.iter().map(|row| Ok((row::shop_id(row, "coupon")?, coupon(row)?))).collect()
+    }
+
+    /// Workbenches are told now that the coupon has begun or ended; whether nobody else told them, here or on another
+    /// node, and the coupon still is as it was read.
+    pub async fn take_coupon_turn(
+        &self,
+        shop_id: &ShopId,
+        record: &CouponRecord,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.begin().await?;
+        let mut params = self.params();
+        let sql = format!(
+            "UPDATE coupon SET turn_time = {} WHERE shop_id = {} AND coupon_id = {} AND version = {}
+                 AND turn_time <= {}",
+            params.push(turn_time(record, now).map(Timestamp::millis)),
+            params.push(shop_id.as_str()),
+            params.push(record.coupon.id.as_str()),
+            params.push(record.version),
+            params.push(now.millis())
+        );
+        let taken = transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+
     /// Coupons by id; those that the shop does not have are left out.
     pub async fn coupons(&self, shop_id: &ShopId, ids: &[CouponId]) -> Result<Vec<CouponRecord>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());

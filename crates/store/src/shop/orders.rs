@@ -323,6 +323,88 @@ impl Store {
         rows.iter().map(|row| Ok((row::shop_id(row, "return_request")?, return_request(row)?))).collect()
     }
 
+    /// Returns of all shops that the shop has to answer by `until`, of which agents were not told, longest due first.
+    pub async fn returns_untold(
+        &self,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(ShopId, ReturnRequestRecord)>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT shop_id, {RETURN} FROM return_request WHERE answer_due_time <= {}
+                 AND answer_due_time IS NOT NULL AND (told_due_time IS NULL OR told_due_time <> answer_due_time)
+             ORDER BY answer_due_time LIMIT {limit}",
+            params.push(until.millis())
+        );
+        let rows = self.rows(sql, params).await?;
+        rows.iter().map(|row| Ok((row::shop_id(row, "return_request")?, return_request(row)?))).collect()
+    }
+
+    /// The agents are told now that this return's answer is due; whether nobody else told them, here or on another node.
+    pub async fn take_return_notice(
+        &self,
+        shop_id: &ShopId,
+        id: &ReturnId,
+        due_time: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.begin().await?;
+        let mut params = self.params();
+        let sql = format!(
+            "UPDATE return_request SET told_due_time = answer_due_time WHERE shop_id = {} AND return_id = {}
+                 AND answer_due_time = {} AND (told_due_time IS NULL OR told_due_time <> answer_due_time)",
+            params.push(shop_id.as_str()),
+            params.push(id.as_str()),
+            params.push(due_time.millis())
+        );
+        let taken = transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+
+    /// A buyer's returns that the shop has to answer by `until`, the first due first.
+    pub async fn buyer_returns_due(
+        &self,
+        shop_id: &ShopId,
+        buyer_id: &UserId,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReturnRequestRecord>, StoreError> {
+        let mut params = self.params();
+        let sql = format!(
+            "SELECT {RETURN} FROM return_request WHERE shop_id = {} AND buyer_id = {} AND answer_due_time <= {}
+             ORDER BY answer_due_time LIMIT {limit}",
+            params.push(shop_id.as_str()),
+            params.push(buyer_id.as_str()),
+            params.push(until.millis())
+        );
+        self.rows(sql, params).await?.iter().map(return_request).collect()
+    }
+
+    /// A buyer's orders that have not come to their end, newest first.
+    pub async fn buyer_orders_under_way(
+        &self,
+        shop_id: &ShopId,
+        buyer_id: &UserId,
+        limit: u32,
+    ) -> Result<Vec<OrderRecord>, StoreError> {
+        let mut params = self.params();
+        let ends = |status: &OrderStatus| {
+            matches!(status, OrderStatus::Delivered | OrderStatus::Completed | OrderStatus::Cancelled)
+        };
+        let mut under_way = Vec::new();
+        for status in OrderStatus::ALL.iter().filter(|status| !ends(status)) {
+            under_way.push(row::wire_word(status)?.into());
+        }
+        let list = params.list(under_way.into_iter());
+        let sql = format!(
+            "SELECT {ORDER} FROM shop_order o {NOTE} WHERE o.status IN ({list}) AND o.shop_id = {} AND o.buyer_id = {}
+             ORDER BY o.create_time DESC, o.order_id DESC LIMIT {limit}",
+            params.push(shop_id.as_str()),
+            params.push(buyer_id.as_str())
+        );
+        self.rows(sql, params).await?.iter().map(order).collect()
+    }
+
     /// Orders of all shops whose reminder is due, longest due first.
     pub async fn reminders_due(
         &self,
@@ -357,20 +439,24 @@ impl Store {
         rows.iter().map(|row| Ok((row::shop_id(row, "shop_order")?, order(row)?))).collect()
     }
 
-    /// The agents are told of this reminder now; whether nobody else did, here or on another node.
+    /// The agents are told of this reminder of the order now, and of another at `next`; whether nobody else told them,
+    /// here or on another node, and the order still is as it was read.
     pub async fn take_reminder(
         &self,
         shop_id: &ShopId,
-        id: &OrderId,
-        remind_time: Timestamp,
+        record: &OrderRecord,
+        next: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
         let mut params = self.params();
         let sql = format!(
-            "UPDATE shop_order SET remind_time = NULL WHERE shop_id = {} AND order_id = {} AND remind_time = {}",
+            "UPDATE shop_order SET remind_time = {} WHERE shop_id = {} AND order_id = {} AND remind_time = {}
+                 AND version = {}",
+            params.push(next.map(Timestamp::millis)),
             params.push(shop_id.as_str()),
-            params.push(id.as_str()),
-            params.push(remind_time.millis())
+            params.push(record.order.id.as_str()),
+            params.push(record.remind_time.map(Timestamp::millis)),
+            params.push(record.version)
         );
         let taken = transaction.execute_raw(self.statement(sql, params.values)).await?.rows_affected() > 0;
         transaction.commit().await?;

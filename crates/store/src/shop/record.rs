@@ -1,7 +1,7 @@
 //! A shop's things as the store keeps them: the wire's types, and beside them what only the server needs.
 
 use deskwire_protocol::{
-    ConversationId, Seq, ShopId, Timestamp, UserId,
+    ConversationId, MessageId, Seq, ShopId, Timestamp, UserId,
     coupon::{Claim, Coupon},
     ids::{ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, ProductId},
     logistics::Package,
@@ -86,6 +86,8 @@ pub struct ClaimRecord {
     pub buyer_id: UserId,
     /// Of which coupon, since when, until when, used for what.
     pub claim: Claim,
+    /// On which card it was claimed, where it was on one.
+    pub message_id: Option<MessageId>,
 }
 
 /// What a card shows, so that a change of it finds the card: an order with its parcels and returns, a product, a coupon.
@@ -173,6 +175,8 @@ pub struct CardRecord {
     pub place: CardPlace,
     /// The thing's `version` when the card was rendered.
     pub version: i64,
+    /// When it looks different by time alone, where nobody else looks after that.
+    pub next_change: Option<Timestamp>,
 }
 
 /// Cards of a thing that are to be rendered again.

@@ -12,15 +12,15 @@ use deskwire_protocol::{
     product::{Product, ProductSearchBy, ProductStatus, Sku, SkuPrice},
 };
 use deskwire_store::{
-    ClaimRecord, CouponQuery, CouponRecord, ImportChange, ImportFile, ImportRefusal, OrderQuery, OrderRecord,
-    PackageRecord, PersonRecord, ProductQuery, ProductRecord, Shelf, ShopChanges, Side, Store, StoreError,
-    Subject, UserRecord, Wanted,
+    CardPlace, CardRecord, ClaimRecord, CouponQuery, CouponRecord, ImportChange, ImportFile, ImportRefusal,
+    OrderQuery, OrderRecord, PackageRecord, PersonRecord, ProductQuery, ProductRecord, Shelf, ShopChanges,
+    Side, Store, StoreError, Subject, UserRecord, Wanted,
 };
 use futures::future::join_all;
 
 use crate::{
     on_each_database,
-    world::{Backend, NOW, World},
+    world::{Backend, NOW, Send, World, buyer, decide, needs, open, seq},
 };
 
 on_each_database! {
@@ -32,8 +32,11 @@ on_each_database! {
     a_renamed_product_is_found_by_its_new_name_only
     a_variant_leads_to_its_product
     coupons_are_listed_by_what_the_time_makes_of_them
+    a_coupon_turns_at_its_beginning_and_its_end_and_each_is_told_once
     racing_claims_never_exceed_the_limit
     a_change_marks_the_cards_of_nothing_that_no_message_shows
+    a_card_is_due_at_its_own_moment_and_a_pass_that_did_not_see_it_is_not_the_last
+    what_is_taken_is_nobody_elses_until_it_is_given_back_or_its_lease_is_over
     who_has_not_seen_the_version_that_stands_changes_nothing
     a_variant_may_go_from_one_product_to_another
     people_are_made_and_renamed_with_what_else_is_known_of_them
@@ -99,7 +102,14 @@ async fn an_order_is_read_back_as_it_was_written(backend: Backend) {
     assert_eq!(read, [record.clone()]);
     assert_eq!(store.orders(&shop("b"), std::slice::from_ref(&record.order.id)).await.unwrap(), []);
     let due = store.reminders_due(NOW, 10).await.unwrap();
-    assert_eq!(due, [(shop("a"), record)]);
+    assert_eq!(due, [(shop("a"), record.clone())]);
+    let later = Timestamp::from_millis(NOW.millis() + 1);
+    let other = OrderRecord { version: 2, ..record.clone() };
+    assert!(!store.take_reminder(&shop("a"), &other, None).await.unwrap(), "it has changed since");
+    assert!(store.take_reminder(&shop("a"), &record, Some(later)).await.unwrap());
+    assert!(!store.take_reminder(&shop("a"), &record, Some(later)).await.unwrap(), "once");
+    assert_eq!(store.reminders_due(NOW, 10).await.unwrap(), []);
+    assert_eq!(store.reminders_due(later, 10).await.unwrap().len(), 1);
 }
 
 async fn a_buyers_orders_are_listed_newest_first_by_status_and_part_of_the_id(backend: Backend) {
@@ -373,6 +383,25 @@ async fn coupons_are_listed_by_what_the_time_makes_of_them(backend: Backend) {
     assert_eq!(list(named).await, ["past"]);
 }
 
+async fn a_coupon_turns_at_its_beginning_and_its_end_and_each_is_told_once(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let mut record = coupon("c", 0, 9, None);
+    record.coupon.claim_duration = ClaimDuration { start_time: at(10), end_time: at(20) };
+    let mut ended = coupon("ended", 0, 9, None);
+    ended.coupon.claim_duration = record.coupon.claim_duration;
+    ended.deactivated = true;
+    let changes = ShopChanges { coupons: vec![record, ended], ..ShopChanges::default() };
+    store.change(&shop("a"), &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
+    assert_eq!(store.coupons_turned(at(9), 10).await.unwrap(), []);
+    for moment in [10, 20] {
+        let (of, turned) = store.coupons_turned(at(moment), 10).await.unwrap().remove(0);
+        assert!(store.take_coupon_turn(&of, &turned, at(moment)).await.unwrap());
+        assert!(!store.take_coupon_turn(&of, &turned, at(moment)).await.unwrap(), "once");
+        assert_eq!(store.coupons_turned(at(moment), 10).await.unwrap(), []);
+    }
+    assert_eq!(store.coupons_turned(at(999), 10).await.unwrap(), []);
+}
+
 async fn racing_claims_never_exceed_the_limit(backend: Backend) {
     let (world, store) = World::with_store(backend).await;
     let other = world.open().await;
@@ -398,7 +427,7 @@ async fn racing_claims_never_exceed_the_limit(backend: Backend) {
                     end_time: NOW,
                     order_id: None,
                 };
-                let claims = vec![ClaimRecord { buyer_id, claim }];
+                let claims = vec![ClaimRecord { buyer_id, claim, message_id: None }];
                 (ShopChanges { coupons: vec![record], claims, ..ShopChanges::default() }, true)
             })
             .await
@@ -424,6 +453,69 @@ async fn a_change_marks_the_cards_of_nothing_that_no_message_shows(backend: Back
     let subject = Subject::Order(OrderId::new("o-1").unwrap());
     assert_eq!(store.shown_cards(&shop("a"), &subject, None, 10).await.unwrap(), []);
     assert_eq!(world.raw().await.number("SELECT count(*) FROM card_refresh").await, 0);
+}
+
+/// Notes that the first message of this conversation shows the order, which looks different by time alone at `next_change`.
+async fn show(store: &Store, number: i64, next_change: Option<Timestamp>) {
+    let here = open(store, &buyer(&format!("buyer {number}")), number).await;
+    let place = CardPlace { conversation_id: here, message_seq: seq(1) };
+    let sends = [Send::by_buyer(here, "card")];
+    let needs = needs(&sends);
+    let sent = store.commit(&needs, |loaded| {
+        let (mut changes, _) = decide(loaded, &sends);
+        let subject = Subject::Order(OrderId::new("o-1").unwrap());
+        changes.cards.push(CardRecord { shop_id: shop("shop"), subject, place, version: 1, next_change });
+        (changes, ())
+    });
+    sent.await.unwrap();
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(NOW.millis() + millis)
+}
+
+async fn a_card_is_due_at_its_own_moment_and_a_pass_that_did_not_see_it_is_not_the_last(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    put_orders(&store, &shop("shop"), vec![order("o-1", "ana", 7)]).await;
+    show(&store, 1, None).await;
+    assert_eq!(
+        store.take_card_refreshes(at(999), at(999), &[], 10).await.unwrap(),
+        [],
+        "it shows what there is"
+    );
+    show(&store, 2, Some(at(50))).await;
+    show(&store, 3, Some(at(90))).await;
+    assert_eq!(store.take_card_refreshes(at(49), at(60), &[], 10).await.unwrap(), []);
+    let taken = store.take_card_refreshes(at(50), at(100), &[], 10).await.unwrap();
+    assert_eq!(taken.len(), 1, "the sooner one stands");
+    show(&store, 4, Some(at(70))).await;
+    store.card_refreshed(&taken[0], Some(at(90))).await.unwrap();
+    assert_eq!(store.take_card_refreshes(at(69), at(100), &[], 10).await.unwrap(), []);
+    let again = store.take_card_refreshes(at(70), at(100), &[], 10).await.unwrap();
+    store.card_refreshed(&again[0], None).await.unwrap();
+    assert_eq!(store.take_card_refreshes(at(999), at(999), &[], 10).await.unwrap(), []);
+}
+
+async fn what_is_taken_is_nobody_elses_until_it_is_given_back_or_its_lease_is_over(backend: Backend) {
+    let (world, store) = World::with_store(backend).await;
+    let other = world.open().await;
+    put_orders(&store, &shop("shop"), vec![order("o-1", "ana", 7)]).await;
+    show(&store, 1, Some(at(0))).await;
+    let taken = store.take_card_refreshes(at(0), at(20), &[], 10).await.unwrap();
+    assert_eq!(other.take_card_refreshes(at(19), at(40), &[], 10).await.unwrap(), []);
+    store.renew_card_refresh(&taken[0], at(35)).await.unwrap();
+    assert_eq!(other.take_card_refreshes(at(34), at(50), &[], 10).await.unwrap(), [], "it is renewed");
+    let after_death = other.take_card_refreshes(at(35), at(55), &[], 10).await.unwrap();
+    assert_eq!(after_death.len(), 1);
+    store.renew_card_refresh(&taken[0], at(99)).await.unwrap();
+    other.give_back_card_refresh(&after_death[0], at(37)).await.unwrap();
+    assert_eq!(store.take_card_refreshes(at(36), at(60), &[], 10).await.unwrap(), []);
+    let given_back = store.take_card_refreshes(at(37), at(60), &[], 10).await.unwrap();
+    assert_eq!(given_back.len(), 1);
+    // Marked meanwhile for a time after the lease: what is given back is due all the same.
+    show(&store, 2, Some(at(500))).await;
+    store.give_back_card_refresh(&given_back[0], at(41)).await.unwrap();
+    assert_eq!(other.take_card_refreshes(at(41), at(60), &[], 10).await.unwrap().len(), 1);
 }
 
 /// Two who make the same at once: the second, which saw nothing, is told.

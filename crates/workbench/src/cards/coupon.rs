@@ -59,7 +59,7 @@ pub(crate) fn render(offer: Offer<'_>, rendering: &Rendering<'_>) -> Card {
     card.subtitle = discount(coupon, speech);
     conditions(&mut card, offer, standing, rendering);
 
-    let number = claims.iter().map(|claim| claim.number).max().unwrap_or(0).saturating_add(1);
+    let number = rules::coupons::next_number(claims);
     card.actions.push(CardAction {
         action: ActionName::Claim,
         label: speech.do_claim(),

@@ -22,12 +22,12 @@ pub(crate) fn render(order: &Order, rendering: &Rendering<'_>) -> Card {
     let speech = rendering.speech;
     let reminder = order.nearest_deadline(rendering.now);
     let title = speech.order(&text::line(order.id.as_str(), ITEM_CHARS).unwrap_or_default());
-    let mut card = Draft::new(CardKind::Order, order.id.as_str(), title, status(order, reminder, speech));
+    let late = order.deadlines_at(rendering.now).any(|deadline| deadline.overdue);
+    let mut card = Draft::new(CardKind::Order, order.id.as_str(), title, status(order, late, speech));
     card.subtitle = first_and_more(&order.line_items, speech);
     card.image = order.line_items.iter().find_map(|item| text::image(item.sku_image.as_ref()));
 
-    if let Some(reminder) = reminder {
-        let (label, value) = told(reminder, rendering);
+    if let Some((label, value)) = reminder.and_then(|reminder| told(reminder, rendering)) {
         card.field(label, value);
     }
     if order.status == OrderStatus::Cancelled {
@@ -114,7 +114,7 @@ fn first_and_more(items: &[LineItem], speech: &Speech) -> Option<String> {
     }
 }
 
-fn status(order: &Order, reminder: Option<Reminder>, speech: &Speech) -> CardStatus {
+fn status(order: &Order, late: bool, speech: &Speech) -> CardStatus {
     let (label, tone) = match order.status {
         OrderStatus::Unpaid => (speech.order_unpaid(), Tone::Warning),
         OrderStatus::OnHold => (speech.order_on_hold(), Tone::Neutral),
@@ -126,12 +126,11 @@ fn status(order: &Order, reminder: Option<Reminder>, speech: &Speech) -> CardSta
         OrderStatus::Completed => (speech.order_completed(), Tone::Success),
         OrderStatus::Cancelled => (speech.order_cancelled(), Tone::Danger),
     };
-    let late = reminder.is_some_and(|reminder| reminder.overdue);
     draft::status(order.status, label, if late { Tone::Warning } else { tone })
 }
 
-/// A deadline: what it is for, and when.
-fn told(reminder: Reminder, rendering: &Rendering<'_>) -> (String, String) {
+/// A deadline: what it is for, and when. That of a return is on its own card.
+fn told(reminder: Reminder, rendering: &Rendering<'_>) -> Option<(String, String)> {
     let speech = rendering.speech;
     let time = rendering.deadline(reminder.due_time);
     if reminder.overdue {
@@ -140,16 +139,18 @@ fn told(reminder: Reminder, rendering: &Rendering<'_>) -> (String, String) {
             DeadlineKind::ShippingDue | DeadlineKind::CancelOrderSla => speech.shipping_was_due(),
             DeadlineKind::CollectionDue => speech.hand_over_was_due(),
             DeadlineKind::DeliveryDue => speech.arrival_was_due(),
+            DeadlineKind::ReturnAnswerDue => return None,
         };
-        return (label, time);
+        return Some((label, time));
     }
-    match reminder.kind {
+    Some(match reminder.kind {
         DeadlineKind::PaymentDue => (speech.pay_by(), speech.or_cancelled(&time)),
         DeadlineKind::CancelOrderSla => (speech.ship_by(), speech.or_cancelled(&time)),
         DeadlineKind::ShippingDue => (speech.ship_by(), time),
         DeadlineKind::CollectionDue => (speech.hand_over_by(), time),
         DeadlineKind::DeliveryDue => (speech.arrive_by(), time),
-    }
+        DeadlineKind::ReturnAnswerDue => return None,
+    })
 }
 
 fn cancellation(order: &Order, rendering: &Rendering<'_>) -> Option<String> {

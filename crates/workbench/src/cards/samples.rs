@@ -220,6 +220,7 @@ impl Shop {
             line_items,
             deadlines: Deadlines::default(),
             reminder: None,
+            pending_actions: Vec::new(),
             seller_note: Some(SellerNote {
                 text: "SECRET note".into(),
                 version: 1,

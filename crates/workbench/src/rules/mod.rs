@@ -8,10 +8,12 @@ pub(crate) mod lapse;
 pub(crate) mod logistics;
 pub(crate) mod notes;
 pub(crate) mod orders;
+pub(crate) mod pending;
 pub(crate) mod place;
 pub(crate) mod products;
 pub(crate) mod recognise;
 pub(crate) mod refusal;
+pub(crate) mod reminders;
 pub(crate) mod returns;
 pub(crate) mod write;
 

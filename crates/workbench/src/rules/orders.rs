@@ -1,5 +1,5 @@
 //! Orders as the shop's systems write them: whether the document holds together, and what it changes. The parts that
-//! come from elsewhere (note, parcels, returns, reminder, links) are no part of it.
+//! come from elsewhere (note, parcels, returns, reminder, pending actions, links) are no part of it.
 
 use deskwire_protocol::{
     Timestamp,
@@ -96,8 +96,9 @@ pub(crate) fn check(order: &Order, now: Timestamp) -> Result<(), WorkbenchError>
 }
 
 fn check_derived(order: &Order) -> Result<(), WorkbenchError> {
-    let Order { reminder, seller_note, packages, returns, links, .. } = order;
+    let Order { reminder, pending_actions, seller_note, packages, returns, links, .. } = order;
     fields::absent("reminder", reminder.as_ref(), "it is made of `deadlines`")?;
+    fields::absent("pending_actions", pending_actions.first(), "they are made by the server")?;
     fields::absent("links", links.as_ref(), "they are made by the server")?;
     fields::absent("seller_note", seller_note.as_ref(), "a note is written by itself, with its version")?;
     fields::absent("packages", packages.first(), "packages are written by themselves")?;
@@ -225,7 +226,7 @@ pub(crate) fn changed_fields(old: &Order, new: &Order) -> Vec<&'static str> {
             line_items,
             deadlines,
         ],
-        ignoring [id, reminder, seller_note, packages, returns, links]
+        ignoring [id, reminder, pending_actions, seller_note, packages, returns, links]
     )
 }
 

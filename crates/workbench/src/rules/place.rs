@@ -182,6 +182,7 @@ fn order(
             ..Deadlines::default()
         },
         reminder: None,
+        pending_actions: Vec::new(),
         seller_note: None,
         packages: Vec::new(),
         returns: Vec::new(),

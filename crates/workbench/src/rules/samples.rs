@@ -90,6 +90,7 @@ pub(crate) fn order(status: OrderStatus) -> Order {
         line_items: vec![line_item("l-1", 1000, 2), line_item("l-2", 500, 1)],
         deadlines: Deadlines::default(),
         reminder: None,
+        pending_actions: Vec::new(),
         seller_note: None,
         packages: Vec::new(),
         returns: Vec::new(),

@@ -47,6 +47,7 @@ fn whole_order() -> Value {
         "kind": "SHIPPING_DUE", "due_time": 1_764_080_000_000_i64, "consequence": "SHIPPING_OVERDUE",
         "overdue": false,
     });
+    order["pending_actions"] = json!(["SHIP_WITHIN_24_HOURS"]);
     order["packages"] = json!([package()]);
     order["links"] = json!({
         "detail": "/shops/demo/orders/o-1", "tracking": "/shops/demo/orders/o-1/tracking",
@@ -55,11 +56,12 @@ fn whole_order() -> Value {
     order
 }
 
-/// As the buyer gets it: without the shop's note.
+/// As the buyer gets it: without the shop's note, and what is expected of the shop.
 fn own_order() -> Value {
     let mut order = whole_order();
     if let Some(order) = order.as_object_mut() {
         order.remove("seller_note");
+        order.remove("pending_actions");
     }
     order
 }

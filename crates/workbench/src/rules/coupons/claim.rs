@@ -49,6 +49,34 @@ pub(crate) fn claim(
             format_args!("must be 1 to {limit}, as often as a buyer may claim this coupon"),
         ));
     }
+    claimed(coupon, claims, number, now)
+}
+
+/// Decides a claim on a card that was not claimed on before: one more, by the next number.
+pub(crate) fn claim_next(
+    coupon: &Coupon,
+    claims: &[Claim],
+    buyer_id: &UserId,
+    now: Timestamp,
+) -> Result<Claimed, WorkbenchError> {
+    if !is_for(coupon, buyer_id) {
+        return Err(WorkbenchError::NotFound);
+    }
+    claimed(coupon, claims, next_number(claims), now)
+}
+
+/// The number of a buyer's next claim.
+pub(crate) fn next_number(claims: &[Claim]) -> u32 {
+    let is_free = |number: &u32| claims.iter().all(|claim| claim.number != *number);
+    (1..=u32::MAX).find(is_free).unwrap_or(u32::MAX)
+}
+
+fn claimed(
+    coupon: &Coupon,
+    claims: &[Claim],
+    number: u32,
+    now: Timestamp,
+) -> Result<Claimed, WorkbenchError> {
     claimable(coupon, claims, now).map_err(refused)?;
     let (start_time, end_time) = redemption_window(coupon, now);
     let claim =
@@ -175,11 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn the_next_claim_has_the_first_free_number_within_the_same_limits() {
+        let mut coupon = coupon();
+        coupon.usage_limits.single_buyer_claim_limit = 2;
+        let (coupon, second) = new(claim(&coupon, &[], &buyer("b-1"), 2, NOW));
+        let (coupon, first) = new(claim_next(&coupon, std::slice::from_ref(&second), &buyer("b-1"), NOW));
+        assert_eq!((coupon.claimed_count, first.number), (2, 1));
+        let all = [second, first];
+        assert_eq!(code(claim_next(&coupon, &all, &buyer("b-1"), NOW)), NotSendableCode::AlreadyClaimed);
+    }
+
+    #[test]
     fn a_personalized_coupon_does_not_exist_for_others() {
         let mut coupon = coupon();
         coupon.display_type = DisplayType::Chat;
         coupon.issue = Some(Issue { buyer_id: buyer("b-1"), reason: "late".into(), order_id: None });
         assert!(matches!(claim(&coupon, &[], &buyer("b-2"), 1, NOW), Err(WorkbenchError::NotFound)));
+        assert!(matches!(claim_next(&coupon, &[], &buyer("b-2"), NOW), Err(WorkbenchError::NotFound)));
         assert_eq!(sendable(&coupon, &[], &buyer("b-2"), NOW), Err(NotSendableCode::NotFound));
         assert!(claim(&coupon, &[], &buyer("b-1"), 1, NOW).is_ok());
     }

@@ -14,7 +14,7 @@ use deskwire_protocol::{
 };
 
 pub(crate) use change::{deactivate, update, upsert};
-pub(crate) use claim::{Claimed, claim, sendable};
+pub(crate) use claim::{Claimed, claim, claim_next, next_number, sendable};
 pub(crate) use make::{create, duplicate, issue};
 pub(crate) use redeem::{Redeemed, give_back, redeem};
 
