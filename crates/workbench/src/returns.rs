@@ -10,7 +10,7 @@ use deskwire_protocol::{
         ReturnSubmitParams, ReturnsListParams, ReturnsListResult, SellerAction,
     },
 };
-use deskwire_store::{OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Wanted};
+use deskwire_store::{OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Side, Wanted};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
@@ -56,12 +56,14 @@ impl Workbench {
         query: ReturnQuery,
         size: u32,
     ) -> Result<ReturnsListResult, WorkbenchError> {
-        let shop_id = &caller.scope.shop_id;
+        let (shop_id, for_side) = (&caller.scope.shop_id, caller.scope.side());
         let records = self.store().returns(shop_id, &query, size + 1).await?;
         let (records, next_page_token) =
             cut(records, size, |record| at(record.request.update_time, record.request.return_id.as_str()));
-        let returns =
-            records.into_iter().map(|record| self.complete_return(shop_id, record.request)).collect();
+        let returns = records
+            .into_iter()
+            .map(|record| self.complete_return(shop_id, record.request, for_side))
+            .collect();
         Ok(ReturnsListResult { returns, next_page_token })
     }
 
@@ -73,7 +75,8 @@ impl Workbench {
     ) -> Result<ReturnResult, WorkbenchError> {
         let record = self.store().return_request(&caller.scope.shop_id, &params.return_id).await?;
         let record = record.ok_or(WorkbenchError::NotFound)?;
-        Ok(ReturnResult { request: self.complete_return(&caller.scope.shop_id, record.request) })
+        let request = self.complete_return(&caller.scope.shop_id, record.request, caller.scope.side());
+        Ok(ReturnResult { request })
     }
 
     /// `workbench.returns.eligibility` and `buyer.returns.eligibility`.
@@ -148,7 +151,7 @@ impl Workbench {
             Ok((ShopChanges { returns: vec![record], posts: vec![post], ..ShopChanges::default() }, request))
         });
         let request = request.await?;
-        Ok(ReturnResult { request: self.complete_return(&scope.shop_id, request) })
+        Ok(ReturnResult { request: self.complete_return(&scope.shop_id, request, scope.side()) })
     }
 
     /// `workbench.returns.approve`.
@@ -192,7 +195,7 @@ impl Workbench {
                 Answered::Now(request) => Ok((changed(record, (*request).clone()), *request)),
             }
         });
-        Ok(ReturnResult { request: self.complete_return(shop_id, request.await?) })
+        Ok(ReturnResult { request: self.complete_return(shop_id, request.await?, caller.scope.side()) })
     }
 
     /// Approves what the shop did not answer in time.
@@ -226,7 +229,13 @@ impl Workbench {
         ReturnTimes { window: config.return_window, answer_within: config.return_answer }
     }
 
-    pub(crate) fn complete_return(&self, shop_id: &ShopId, mut request: Return) -> Return {
+    /// Adds what follows from the request, as this side may see it: a record's note is the shop's own.
+    pub(crate) fn complete_return(&self, shop_id: &ShopId, mut request: Return, side: Side) -> Return {
+        if side == Side::Buyer {
+            for record in &mut request.records {
+                record.note = None;
+            }
+        }
         let links = &self.config().links;
         request.link = Some(links.returns(shop_id, &request.order_id, Some(&request.return_id)));
         request

@@ -136,7 +136,7 @@ impl Workbench {
                     }
                     Happened::Return(_, ReturnRequestRecord { request, .. }) => {
                         let sequence = sequences.of_order(&request.order_id);
-                        let request = &self.complete_return(shop_id, request.clone());
+                        let request = &self.complete_return(shop_id, request.clone(), Side::Shop);
                         event(kind, now, sequence, &OfReturn { request })
                     }
                     Happened::Product(record) => {
