@@ -77,6 +77,19 @@ everywhere! {
         assert_eq!(left["product"]["skus"][0]["inventory"], 2);
     }
 
+    async fn d4_a_buyer_sees_the_variants_that_are_sold_and_none_of_the_shops_own_numbers(setting: Setting) {
+        let mut half = product("p-1", "Linen shirt", 3);
+        half["skus"][1]["status"] = "DRAFT".into();
+        let mut scene = Scene::set(setting, &[("products", vec![half])]).await;
+        let seen = scene.ana.call("buyer.products.get", json!({"product_id": "p-1"})).await.unwrap()["product"].clone();
+        assert_eq!(ids(&seen["skus"]), ["p-1-m"], "{seen}");
+        assert_eq!((seen["skus"][0].get("seller_sku"), &seen["stock"]), (None, &json!(3)));
+        assert_eq!(seen["price_range"]["max"]["amount"], "25.00");
+        let whole = scene.bo.call("workbench.products.get", json!({"product_id": "p-1"})).await.unwrap();
+        assert_eq!(ids(&whole["product"]["skus"]), ["p-1-m", "p-1-l"]);
+        assert_eq!(whole["product"]["skus"][0]["seller_sku"], "SELL-p-1-M");
+    }
+
     async fn d4_an_order_that_cannot_be_is_refused_and_takes_nothing(setting: Setting) {
         let things = [
             ("products", vec![product("p-1", "Linen shirt", 1)]),
