@@ -10,6 +10,7 @@ use deskwire_protocol::{
         ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, PackageId, ProductId, ReturnId,
         SkuId, WebhookId,
     },
+    order::OrderStatus,
     product::Product,
     webhook::Subscription,
 };
@@ -43,6 +44,9 @@ pub struct Wanted {
     pub orders: Vec<OrderId>,
     /// Orders by themselves.
     pub bare_orders: Vec<OrderId>,
+    /// Orders by themselves, and what was taken for them where they were placed here and still stand: the products of
+    /// their variants, and the claim that was used on them.
+    pub cancelled_orders: Vec<OrderId>,
     /// Orders that the buyer's client placed under these names.
     pub client_orders: Vec<(UserId, ClientOrderId)>,
     /// Parcels, and the orders they are of.
@@ -63,6 +67,12 @@ pub struct Wanted {
     pub claims: Vec<(CouponId, UserId)>,
     /// Buyers and agents.
     pub people: Vec<(Side, UserId)>,
+}
+
+/// What was taken for orders that were placed here.
+struct Taken {
+    skus: Vec<SkuId>,
+    claims: Vec<(CouponId, UserId)>,
 }
 
 /// What was loaded; what the shop does not have is left out.
@@ -323,14 +333,16 @@ impl Hand<'_> {
         {
             orders.insert(row::get(&row, "order_id")?);
         }
-        let bare = wanted.bare_orders.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let bare = wanted.bare_orders.iter().chain(&wanted.cancelled_orders);
+        let bare = bare.map(ToString::to_string).collect::<BTreeSet<_>>();
         let both = orders.union(&bare).cloned().collect();
         self.load_orders(both, lock, &mut loaded).await?;
         self.load_parts_of_orders(orders, &mut loaded).await?;
+        let taken = self.load_taken(&wanted.cancelled_orders, &loaded).await?;
 
         let mut products: BTreeSet<String> = wanted.products.iter().map(ToString::to_string).collect();
         for row in self
-            .by_ids(wanted.skus.iter().map(ToString::to_string), |list, shop| {
+            .by_ids(wanted.skus.iter().chain(&taken.skus).map(ToString::to_string), |list, shop| {
                 format!("SELECT sku_id, product_id FROM sku WHERE sku_id IN ({list}) AND shop_id = {shop}")
             })
             .await?
@@ -351,7 +363,7 @@ impl Hand<'_> {
             let record = products::product(&row)?;
             loaded.products.insert(record.product.id.clone(), record);
         }
-        self.load_coupons(wanted, lock, &mut loaded).await?;
+        self.load_coupons(wanted, &taken.claims, lock, &mut loaded).await?;
         self.load_people(wanted, &mut loaded).await?;
         loaded.webhooks = self.store.enabled_webhooks(&self.transaction, self.shop_id).await?;
         Ok(loaded)
@@ -412,9 +424,38 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn load_coupons(&self, wanted: &Wanted, lock: &str, loaded: &mut Shelf) -> Result<(), StoreError> {
+    /// What was taken for these orders. The orders are locked: nothing more is taken for them meanwhile.
+    async fn load_taken(&self, orders: &[OrderId], loaded: &Shelf) -> Result<Taken, StoreError> {
+        let placed = orders.iter().filter_map(|id| loaded.orders.get(id)).filter(|record| {
+            record.client_order_id.is_some() && record.order.status != OrderStatus::Cancelled
+        });
+        let placed: Vec<&OrderRecord> = placed.collect();
+        let items = placed.iter().flat_map(|record| &record.order.line_items);
+        let mut taken = Taken { skus: items.map(|item| item.sku_id.clone()).collect(), claims: Vec::new() };
+        for row in self
+            .by_ids(placed.iter().map(|record| record.order.id.to_string()), |list, shop| {
+                format!(
+                    "SELECT coupon_id, buyer_id FROM coupon_claim WHERE order_id IN ({list}) AND shop_id = {shop}"
+                )
+            })
+            .await?
+        {
+            let coupon_id = row::needed_id(&row, "coupon_claim", "coupon_id")?;
+            taken.claims.push((coupon_id, row::user_id(&row, "coupon_claim", "buyer_id")?));
+        }
+        Ok(taken)
+    }
+
+    async fn load_coupons(
+        &self,
+        wanted: &Wanted,
+        taken: &[(CouponId, UserId)],
+        lock: &str,
+        loaded: &mut Shelf,
+    ) -> Result<(), StoreError> {
+        let claims = || wanted.claims.iter().chain(taken);
         let mut coupons: BTreeSet<String> = wanted.coupons.iter().map(ToString::to_string).collect();
-        coupons.extend(wanted.claims.iter().map(|(coupon, _)| coupon.to_string()));
+        coupons.extend(claims().map(|(coupon, _)| coupon.to_string()));
         for row in self
             .by_ids(wanted.client_coupons.iter().map(ToString::to_string), |list, shop| {
                 format!(
@@ -437,7 +478,8 @@ impl Hand<'_> {
             let record = coupons::coupon(&row)?;
             loaded.coupons.insert(record.coupon.id.clone(), record);
         }
-        let pairs: Vec<_> = wanted.claims.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        // Each once: several orders may have used claims of one coupon.
+        let pairs: BTreeSet<_> = claims().map(|(a, b)| (a.to_string(), b.to_string())).collect();
         for row in self
             .by_pairs(pairs, |rows, shop| {
                 format!(

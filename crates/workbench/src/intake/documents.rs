@@ -5,7 +5,7 @@ use deskwire_protocol::{
     coupon::Coupon,
     ids::{PackageId, SkuId},
     logistics::{Package, TrackingEvent},
-    order::Order,
+    order::{Order, OrderStatus},
     product::Product,
     returns::Return,
 };
@@ -97,7 +97,13 @@ impl Documents {
         let nothing = Wanted::default();
         match self {
             Self::Orders(orders) => {
-                Wanted { bare_orders: orders.iter().map(|order| order.id.clone()).collect(), ..nothing }
+                let ids = orders.iter().map(|order| order.id.clone());
+                let cancelled = orders.iter().filter(|order| order.status == OrderStatus::Cancelled);
+                Wanted {
+                    bare_orders: ids.collect(),
+                    cancelled_orders: cancelled.map(|order| order.id.clone()).collect(),
+                    ..nothing
+                }
             }
             Self::Packages(packages) => Wanted {
                 orders: packages.iter().map(|package| package.order_id.clone()).collect(),

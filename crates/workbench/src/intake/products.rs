@@ -90,7 +90,7 @@ impl Stage<'_> {
         }
     }
 
-    fn product_of(&self, id: &SkuId) -> Option<&ProductId> {
+    pub(super) fn product_of(&self, id: &SkuId) -> Option<&ProductId> {
         match self.skus.get(id) {
             Some(made) => made.as_ref(),
             None => self.loaded.skus.get(id),

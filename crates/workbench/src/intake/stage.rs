@@ -8,7 +8,7 @@ use deskwire_protocol::{
     order::Editor,
 };
 use deskwire_store::{
-    AuditRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, ProductRecord, ReturnRequestRecord,
+    AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, ProductRecord, ReturnRequestRecord,
     Shelf, ShopChanges, Side,
 };
 use indexmap::IndexMap;
@@ -29,6 +29,8 @@ pub(super) struct Stage<'a> {
     /// Whose a variant is now; none where its product let it go.
     pub(super) skus: HashMap<SkuId, Option<ProductId>>,
     pub(super) coupons: IndexMap<CouponId, CouponRecord>,
+    /// Claims that can be used again.
+    pub(super) claims: Vec<ClaimRecord>,
     pub(super) people: IndexMap<(Side, UserId), PersonRecord>,
     /// How many parcels an order has, where that was counted.
     pub(super) parcels: HashMap<OrderId, usize>,
@@ -52,6 +54,7 @@ impl<'a> Stage<'a> {
             products: IndexMap::new(),
             skus: HashMap::new(),
             coupons: IndexMap::new(),
+            claims: Vec::new(),
             people: IndexMap::new(),
             parcels,
             audit: Vec::new(),
@@ -89,6 +92,7 @@ impl<'a> Stage<'a> {
             returns: self.returns.into_values().collect(),
             products: self.products.into_values().collect(),
             coupons: self.coupons.into_values().collect(),
+            claims: self.claims,
             people: self.people.into_values().collect(),
             audit: self.audit,
             ..ShopChanges::default()
