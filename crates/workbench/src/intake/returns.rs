@@ -31,8 +31,15 @@ impl Stage<'_> {
         let order = &order.ok_or_else(|| no_order("order_id"))?.order;
         let stored = stands(&self.returns, &self.loaded.returns, &request.return_id);
         let known = stored.map(|record| &record.request);
+        let id = &request.return_id;
+        let made = self.returns.values();
+        let loaded = self.loaded.returns.values().filter(|record| !self.returns.contains_key(&record.request.return_id));
+        let others = made.chain(loaded).map(|record| &record.request);
+        let others: Vec<&Return> =
+            others.filter(|other| other.order_id == order.id && other.return_id != *id).collect();
+        let incoming = request.clone();
         let (written, document) =
-            split(upsert(order, known, request.clone(), &self.times.returns, self.now)?);
+            split(upsert(order, &others, known, incoming, &self.times.returns, self.now)?);
         if let Some(request) = document {
             let record = ReturnRequestRecord {
                 answer_due_time: answer_due_time(&request),
