@@ -137,7 +137,7 @@ impl Workbench {
         self.prepare_coupon_card(caller, params).await?.send().await.map(drop)
     }
 
-    /// Makes a coupon, once for each name that the agent's client gives it.
+    /// Makes a coupon, once for each name that this agent's client gives it: another agent's client may give the same.
     async fn make(
         &self,
         caller: &Caller,
@@ -148,17 +148,18 @@ impl Workbench {
         made: impl Fn(&Shelf, Timestamp) -> Result<Coupon, WorkbenchError> + Send + Sync,
     ) -> Result<CouponResult, WorkbenchError> {
         let shop_id = &caller.scope.shop_id;
-        let wanted = Wanted { client_coupons: vec![client_coupon_id.clone()], ..wanted };
+        let made_as = (caller.scope.user_id.clone(), client_coupon_id);
+        let wanted = Wanted { client_coupons: vec![made_as.clone()], ..wanted };
         let deed = deed(caller, action, &id);
         let record = self.change(shop_id, &wanted, deed, |loaded, now| {
-            let known = |record: &&CouponRecord| record.client_coupon_id.as_ref() == Some(&client_coupon_id);
+            let known = |record: &&CouponRecord| record.made_as.as_ref() == Some(&made_as);
             if let Some(known) = loaded.coupons.values().find(known) {
                 return Ok((ShopChanges::default(), known.clone()));
             }
             let record = CouponRecord {
                 coupon: made(loaded, now)?,
                 deactivated: false,
-                client_coupon_id: Some(client_coupon_id.clone()),
+                made_as: Some(made_as.clone()),
                 coupon_no: 0,
                 version: 0,
             };

@@ -348,13 +348,7 @@ mod tests {
     }
 
     fn coupon_record() -> CouponRecord {
-        CouponRecord {
-            coupon: coupon(),
-            deactivated: false,
-            client_coupon_id: None,
-            coupon_no: 1,
-            version: 2,
-        }
+        CouponRecord { coupon: coupon(), deactivated: false, made_as: None, coupon_no: 1, version: 2 }
     }
 
     fn claim(number: u32) -> ClaimRecord {

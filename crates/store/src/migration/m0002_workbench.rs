@@ -115,6 +115,7 @@ const TABLES: &[&str] = &[
         coupon_id text NOT NULL,
         display_type text NOT NULL CHECK (display_type IN ('REGULAR', 'CHAT')),
         buyer_id text,
+        maker_id text,
         client_coupon_id text,
         deactivated boolean NOT NULL,
         start_time bigint NOT NULL,
@@ -132,7 +133,8 @@ const TABLES: &[&str] = &[
     "CREATE INDEX coupon_list ON coupon
         (shop_id, coupon_no, deactivated, start_time, end_time, display_type, buyer_id)",
     "CREATE INDEX coupon_buyer ON coupon (shop_id, buyer_id, coupon_no) WHERE buyer_id IS NOT NULL",
-    "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, client_coupon_id) WHERE client_coupon_id IS NOT NULL",
+    "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, maker_id, client_coupon_id)
+        WHERE client_coupon_id IS NOT NULL",
     "CREATE TABLE coupon_claim (
         shop_id text NOT NULL,
         coupon_id text NOT NULL,

@@ -61,8 +61,8 @@ pub struct Wanted {
     pub skus: Vec<SkuId>,
     /// Coupons.
     pub coupons: Vec<CouponId>,
-    /// Coupons that the agent's client made under these names.
-    pub client_coupons: Vec<ClientCouponId>,
+    /// Coupons that these agents' clients made under these names.
+    pub client_coupons: Vec<(UserId, ClientCouponId)>,
     /// What buyers have of coupons.
     pub claims: Vec<(CouponId, UserId)>,
     /// Buyers and agents.
@@ -456,10 +456,13 @@ impl Hand<'_> {
         let claims = || wanted.claims.iter().chain(taken);
         let mut coupons: BTreeSet<String> = wanted.coupons.iter().map(ToString::to_string).collect();
         coupons.extend(claims().map(|(coupon, _)| coupon.to_string()));
+        let named: Vec<_> =
+            wanted.client_coupons.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
         for row in self
-            .by_ids(wanted.client_coupons.iter().map(ToString::to_string), |list, shop| {
+            .by_pairs(named, |rows, shop| {
                 format!(
-                    "SELECT coupon_id FROM coupon WHERE client_coupon_id IN ({list}) AND shop_id = {shop}"
+                    "SELECT t.coupon_id FROM (VALUES {rows}) AS k JOIN coupon t
+                     ON t.shop_id = {shop} AND t.maker_id = k.column1 AND t.client_coupon_id = k.column2"
                 )
             })
             .await?
@@ -814,7 +817,8 @@ impl Hand<'_> {
                 coupon.id.as_str().into(),
                 row::wire_word(&display_type)?.into(),
                 coupon.issue.as_ref().map(|issue| issue.buyer_id.as_str().to_owned()).into(),
-                record.client_coupon_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+                record.made_as.as_ref().map(|(maker, _)| maker.as_str().to_owned()).into(),
+                record.made_as.as_ref().map(|(_, id)| id.as_str().to_owned()).into(),
                 record.deactivated.into(),
                 coupon.claim_duration.start_time.millis().into(),
                 coupon.claim_duration.end_time.millis().into(),
@@ -830,8 +834,8 @@ impl Hand<'_> {
         let mut params = self.store.params();
         let rows = params.rows(rows.into_iter());
         let sql = format!(
-            "INSERT INTO coupon (shop_id, coupon_id, display_type, buyer_id, client_coupon_id, deactivated, start_time,
-                 end_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
+            "INSERT INTO coupon (shop_id, coupon_id, display_type, buyer_id, maker_id, client_coupon_id, deactivated,
+                 start_time, end_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
                  document) VALUES {rows}
              ON CONFLICT (shop_id, coupon_id) DO UPDATE SET deactivated = excluded.deactivated,
                  start_time = excluded.start_time, end_time = excluded.end_time,

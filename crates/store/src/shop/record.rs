@@ -71,8 +71,8 @@ pub struct CouponRecord {
     pub coupon: Coupon,
     /// Ended early.
     pub deactivated: bool,
-    /// As the agent's client chose, where an agent made it here.
-    pub client_coupon_id: Option<ClientCouponId>,
+    /// The agent who made it here, and what that agent's client named it.
+    pub made_as: Option<(UserId, ClientCouponId)>,
     /// Its place in lists, the newest last; 0 before it is written.
     pub coupon_no: i64,
     /// Counts its changes, claims and uses included.

@@ -328,7 +328,7 @@ fn coupon(id: &str, start: i64, end: i64, limit: Option<u32>) -> CouponRecord {
         version: 1,
         link: None,
     };
-    CouponRecord { coupon, deactivated: false, client_coupon_id: None, coupon_no: 0, version: 0 }
+    CouponRecord { coupon, deactivated: false, made_as: None, coupon_no: 0, version: 0 }
 }
 
 async fn coupons_are_listed_by_what_the_time_makes_of_them(backend: Backend) {

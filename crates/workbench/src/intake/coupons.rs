@@ -42,7 +42,7 @@ impl Stage<'_> {
                 None => CouponRecord {
                     deactivated: coupon.status == CouponStatus::Deactivated,
                     coupon,
-                    client_coupon_id: None,
+                    made_as: None,
                     coupon_no: 0,
                     version: 0,
                 },
