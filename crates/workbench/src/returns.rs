@@ -1,7 +1,7 @@
 //! Returns and refunds: what can be returned, what is asked for, and the shop's answer.
 
 use deskwire_protocol::{
-    ShopId,
+    ShopId, UserId,
     card::{CardKind, ThingKind},
     ids::{OrderId, ReturnId},
     order::OrderParams,
@@ -10,7 +10,9 @@ use deskwire_protocol::{
         ReturnSubmitParams, ReturnsListParams, ReturnsListResult, SellerAction,
     },
 };
-use deskwire_store::{OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Side, Wanted};
+use deskwire_store::{
+    OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Side, Wanted,
+};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
@@ -135,13 +137,7 @@ impl Workbench {
             let (packages, returns) = file_of(loaded, &order.id);
             let file = OrderFile { order, packages: &packages, returns: &returns };
             let request = returns::submit(file, &params, return_id.clone(), &times, now)?;
-            let post = PostRecord {
-                post_no: 0,
-                buyer_id: scope.user_id.clone(),
-                client_message_id: post_id("return", request.return_id.as_str())?,
-                kind: CardKind::ReturnRefund,
-                reference: request.return_id.to_string(),
-            };
+            let post = told(&request, &scope.user_id)?;
             let record = ReturnRequestRecord {
                 answer_due_time: returns::answer_due_time(&request),
                 buyer_id: scope.user_id.clone(),
@@ -240,6 +236,17 @@ impl Workbench {
         request.link = Some(links.returns(shop_id, &request.order_id, Some(&request.return_id)));
         request
     }
+}
+
+/// The message that tells of a buyer's request in the buyer's conversation, owed to it.
+pub(crate) fn told(request: &Return, buyer_id: &UserId) -> Result<PostRecord, WorkbenchError> {
+    Ok(PostRecord {
+        post_no: 0,
+        buyer_id: buyer_id.clone(),
+        client_message_id: post_id("return", request.return_id.as_str())?,
+        kind: CardKind::ReturnRefund,
+        reference: request.return_id.to_string(),
+    })
 }
 
 /// The return in its new state.

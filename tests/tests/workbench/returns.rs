@@ -21,8 +21,7 @@ fn refund(amount: &str) -> Value {
 }
 
 /// A refund of all of an order that is asked for, as the shop's systems write it.
-fn written(id: &str, order: &str) -> Value {
-    let made = now() - HOUR;
+fn written(id: &str, order: &str, made: i64) -> Value {
     json!({
         "return_id": id, "order_id": order, "return_type": "REFUND", "return_status": "RETURN_OR_REFUND_REQUEST_PENDING",
         "return_reason": "damaged", "role": "BUYER", "create_time": made, "update_time": made,
@@ -100,8 +99,9 @@ everywhere! {
     async fn r4_the_shops_systems_give_nothing_back_twice(setting: Setting) {
         let scene = Scene::set(setting, &[("orders", vec![delivered("o-1", "ana")])]).await;
         let key = scene.server.api_key(User::SHOP, &[]).await;
+        let made = now() - HOUR;
         let put = async |id: &str, fields: Value| {
-            let document = with(written(id, "o-1"), fields);
+            let document = with(written(id, "o-1", made), fields);
             scene.rest(&key, "PUT", &format!("/returns/{id}"), &document).await
         };
         assert_eq!(put("r-1", json!({})).await["result"], "CREATED");
@@ -114,6 +114,27 @@ everywhere! {
         let rejected = json!({"return_status": "REFUND_OR_RETURN_REQUEST_REJECT", "update_time": now()});
         assert_eq!(put("r-1", rejected).await["result"], "CHANGED");
         assert_eq!(put("r-2", json!({})).await["result"], "CREATED", "what is void holds nothing");
+    }
+
+    async fn r4_a_request_that_comes_through_the_shops_systems_stands_in_the_conversation_once(setting: Setting) {
+        let mut scene = Scene::set(setting, &[("orders", vec![delivered("o-1", "ana"), delivered("o-2", "ana")])]).await;
+        let key = scene.server.api_key(User::SHOP, &[]).await;
+        // What the shop itself began is no message of the buyer's.
+        let of_the_shop = with(written("r-0", "o-2", now() - HOUR), json!({"role": "SELLER"}));
+        assert_eq!(scene.rest(&key, "PUT", "/returns/r-0", &of_the_shop).await["result"], "CREATED");
+        let request = written("r-1", "o-1", now() - HOUR);
+        for result in ["CREATED", "UNCHANGED"] {
+            assert_eq!(scene.rest(&key, "PUT", "/returns/r-1", &request).await["result"], result);
+        }
+        let is_return = |push: &Value| push["message"]["content"]["type"] == "RETURN_REFUND_CARD";
+        let posted = scene.bo.push_where("message.created", is_return).await["message"].clone();
+        assert_eq!((&posted["content"]["return_id"], &posted["sender"]["role"]), (&json!("r-1"), &json!("BUYER")));
+        assert_eq!(posted["content"]["card"]["status"]["code"], "RETURN_OR_REFUND_REQUEST_PENDING");
+        let said = json!({"conversation_id": scene.here, "client_message_id": "after", "content": {"type": "TEXT", "text": "Did you get it?"}});
+        scene.ana.call("message.send", said).await.unwrap();
+        let page = scene.bo.call("conversation.history", json!({"conversation_id": scene.here})).await.unwrap();
+        let cards = page["messages"].as_array().unwrap().iter().filter(|message| message["content"]["type"] == "RETURN_REFUND_CARD");
+        assert_eq!(cards.count(), 1, "{page}");
     }
 
     async fn r3_a_request_that_nothing_allows_is_refused_with_its_field(setting: Setting) {

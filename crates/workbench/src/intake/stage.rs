@@ -8,7 +8,7 @@ use deskwire_protocol::{
     order::Editor,
 };
 use deskwire_store::{
-    AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, ProductRecord, ReturnRequestRecord,
+    AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, PostRecord, ProductRecord, ReturnRequestRecord,
     Shelf, ShopChanges, Side,
 };
 use indexmap::IndexMap;
@@ -19,7 +19,7 @@ use crate::rules::write::Write;
 /// What is to be written, in the order in which it came.
 pub(super) struct Stage<'a> {
     pub(super) loaded: &'a Shelf,
-    editor: &'a Editor,
+    pub(super) editor: &'a Editor,
     pub(super) times: Times,
     pub(super) now: Timestamp,
     pub(super) orders: IndexMap<OrderId, OrderRecord>,
@@ -32,6 +32,8 @@ pub(super) struct Stage<'a> {
     /// Claims that can be used again.
     pub(super) claims: Vec<ClaimRecord>,
     pub(super) people: IndexMap<(Side, UserId), PersonRecord>,
+    /// What a conversation is owed.
+    pub(super) posts: Vec<PostRecord>,
     /// How many parcels an order has, where that was counted.
     pub(super) parcels: HashMap<OrderId, usize>,
     audit: Vec<AuditRecord>,
@@ -56,6 +58,7 @@ impl<'a> Stage<'a> {
             coupons: IndexMap::new(),
             claims: Vec::new(),
             people: IndexMap::new(),
+            posts: Vec::new(),
             parcels,
             audit: Vec::new(),
         }
@@ -95,6 +98,7 @@ impl<'a> Stage<'a> {
             claims: self.claims,
             people: self.people.into_values().collect(),
             audit: self.audit,
+            posts: self.posts,
             ..ShopChanges::default()
         }
     }
