@@ -201,6 +201,29 @@ pub struct PostRecord {
     pub reference: String,
 }
 
+/// What came of something that was done to a thing. What was refused changed nothing, and leaves no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuditResult {
+    /// It was not there before.
+    Created,
+    /// It is another.
+    Changed,
+    /// It is no more.
+    Removed,
+}
+
+impl AuditResult {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Changed => "CHANGED",
+            Self::Removed => "REMOVED",
+        }
+    }
+}
+
 /// Who did what to which thing of the shop, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -216,8 +239,8 @@ pub struct AuditRecord {
     pub thing_kind: &'static str,
     /// On which.
     pub thing_id: String,
-    /// What came of it: `ok`, or an error's type.
-    pub result: &'static str,
+    /// What came of it.
+    pub result: AuditResult,
     /// What else matters.
     pub detail: Option<String>,
 }

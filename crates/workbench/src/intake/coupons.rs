@@ -2,7 +2,6 @@
 
 use deskwire_protocol::{
     ShopId,
-    card::ThingKind,
     coupon::{Coupon, CouponStatus},
     order::Editor,
 };
@@ -47,7 +46,6 @@ impl Stage<'_> {
                     version: 0,
                 },
             };
-            self.note("coupons.put", ThingKind::Coupon.as_str(), id.as_str());
             self.coupons.insert(id, record);
         }
         Ok(written)

@@ -79,6 +79,20 @@ impl Documents {
         self.len() == 0
     }
 
+    /// What is done with them, as the methods are named.
+    pub(super) const fn action(&self) -> &'static str {
+        match self {
+            Self::Orders(_) => "orders.put",
+            Self::Packages(_) => "packages.put",
+            Self::Tracking(_) => "tracking.add",
+            Self::Returns(_) => "returns.put",
+            Self::Products(_) => "products.put",
+            Self::Inventory(_) => "inventory.put",
+            Self::Coupons(_) => "coupons.put",
+            Self::People(_) => "people.put",
+        }
+    }
+
     /// By what the document in this place is known: for a step, its parcel.
     pub(super) fn id(&self, place: usize) -> Option<&str> {
         match self {

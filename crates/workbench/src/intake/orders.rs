@@ -2,7 +2,6 @@
 
 use deskwire_protocol::{
     ShopId,
-    card::ThingKind,
     order::{Editor, Order, OrderStatus},
 };
 use deskwire_store::{ClaimRecord, OrderRecord, ProductRecord};
@@ -64,7 +63,6 @@ impl Stage<'_> {
             let cancelled = cancelled.cloned();
             set_times(self.times.deadline_notice, stored, &mut record, self.now);
             let id = record.order.id.clone();
-            self.note("orders.put", ThingKind::Order.as_str(), id.as_str());
             self.orders.insert(id, record);
             if let Some(cancelled) = cancelled {
                 self.give_back(&cancelled)?;

@@ -2,7 +2,6 @@
 
 use deskwire_protocol::{
     ShopId,
-    card::ThingKind,
     order::{Editor, EditorKind},
     returns::{Return, ReturnRole},
 };
@@ -61,7 +60,6 @@ impl Stage<'_> {
                 self.posts.push(told(&record.request, &record.buyer_id)?);
             }
             let id = record.request.return_id.clone();
-            self.note("returns.put", ThingKind::Return.as_str(), id.as_str());
             self.returns.insert(id, record);
         }
         Ok(written)

@@ -8,8 +8,8 @@ use deskwire_protocol::{
     order::Editor,
 };
 use deskwire_store::{
-    AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, PostRecord, ProductRecord, ReturnRequestRecord,
-    Shelf, ShopChanges, Side,
+    ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, PostRecord, ProductRecord,
+    ReturnRequestRecord, Shelf, ShopChanges, Side,
 };
 use indexmap::IndexMap;
 
@@ -36,7 +36,6 @@ pub(super) struct Stage<'a> {
     pub(super) posts: Vec<PostRecord>,
     /// How many parcels an order has, where that was counted.
     pub(super) parcels: HashMap<OrderId, usize>,
-    audit: Vec<AuditRecord>,
 }
 
 impl<'a> Stage<'a> {
@@ -60,7 +59,6 @@ impl<'a> Stage<'a> {
             people: IndexMap::new(),
             posts: Vec::new(),
             parcels,
-            audit: Vec::new(),
         }
     }
 
@@ -97,24 +95,9 @@ impl<'a> Stage<'a> {
             coupons: self.coupons.into_values().collect(),
             claims: self.claims,
             people: self.people.into_values().collect(),
-            audit: self.audit,
             posts: self.posts,
             ..ShopChanges::default()
         }
-    }
-
-    /// Notes in the audit who did what.
-    pub(super) fn note(&mut self, action: &'static str, thing_kind: &'static str, thing_id: &str) {
-        self.audit.push(AuditRecord {
-            time: self.now,
-            actor_kind: self.editor.kind,
-            actor_id: self.editor.id.clone(),
-            action,
-            thing_kind,
-            thing_id: thing_id.to_owned(),
-            result: "ok",
-            detail: None,
-        });
     }
 }
 
