@@ -131,4 +131,16 @@ everywhere! {
         assert_eq!(named["message_id"], sent["message_id"]);
         assert_eq!(ids(&named["orders"]), ["576461413038785752"], "another buyer's order is not hers to name");
     }
+
+    async fn o8_an_order_id_opens_its_order_however_it_is_written(setting: Setting) {
+        let orders = vec![order("DEMO-1008", "ana", "IN_TRANSIT"), order("demo-1009", "cleo", "IN_TRANSIT")];
+        let mut scene = Scene::set(setting, &[("orders", orders)]).await;
+        scene.bo.push("workbench.orders").await;
+        scene.ana.say(&scene.here, "Not DEMO-1009.").await;
+        for text in ["demo-1008?", "Where is #Demo-1008", "ＤＥＭＯ－１００８", "DEMO-\u{200b}1008"] {
+            let sent = scene.ana.say(&scene.here, text).await;
+            let named = scene.bo.push("workbench.orders").await;
+            assert_eq!((&named["message_id"], ids(&named["orders"])), (&sent["message_id"], vec!["DEMO-1008"]), "{text}");
+        }
+    }
 }

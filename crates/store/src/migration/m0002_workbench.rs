@@ -35,6 +35,8 @@ const TABLES: &[&str] = &[
     )",
     "CREATE INDEX shop_order_buyer ON shop_order (shop_id, buyer_id, create_time, order_id)",
     "CREATE INDEX shop_order_buyer_status ON shop_order (shop_id, buyer_id, status, create_time, order_id)",
+    // An id as a buyer writes it.
+    "CREATE INDEX shop_order_buyer_folded ON shop_order (shop_id, buyer_id, order_id_folded)",
     // For lists of the whole shop, which are filtered within it.
     "CREATE INDEX shop_order_shop ON shop_order (shop_id, create_time, order_id, status, order_id_folded)",
     "CREATE INDEX shop_order_remind_time ON shop_order (remind_time) WHERE remind_time IS NOT NULL",

@@ -118,6 +118,30 @@ impl Store {
         Ok(found)
     }
 
+    /// A buyer's orders by their ids as someone wrote them: whatever their case, accents and forms.
+    pub async fn orders_named(
+        &self,
+        shop_id: &ShopId,
+        buyer_id: &UserId,
+        ids: &[OrderId],
+    ) -> Result<Vec<OrderRecord>, StoreError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(ROWS) {
+            let mut params = self.params();
+            let list = params.list(ids.iter().map(|id| fold(id.as_str()).into()));
+            let sql = format!(
+                "SELECT {ORDER} FROM shop_order o {NOTE}
+                 WHERE o.order_id_folded IN ({list}) AND o.shop_id = {} AND o.buyer_id = {}",
+                params.push(shop_id.as_str()),
+                params.push(buyer_id.as_str())
+            );
+            for row in self.rows(sql, params).await? {
+                found.push(order(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// A buyer's orders, newest first.
     pub async fn buyer_orders(
         &self,
