@@ -26,6 +26,9 @@ everywhere! {
         assert_eq!(list(&mut scene, json!({"order_id": "DE-200"})).await, ["DE-200"]);
         assert_eq!(list(&mut scene, json!({"order_id": "100", "status": "COMPLETED"})).await, ["DE-100-old"]);
         assert_eq!(list(&mut scene, json!({"order_id": "%"})).await, [""; 0], "no pattern of SQL");
+        for written in [" DE-200 ", "#DE-200", "# de-200", "ＤＥ－２００"] {
+            assert_eq!(list(&mut scene, json!({"order_id": written})).await, ["DE-200"], "{written}");
+        }
     }
 
     async fn o4_an_order_shows_all_that_the_guide_names(setting: Setting) {

@@ -21,6 +21,8 @@ everywhere! {
             (json!({"query": "sell-p-2", "by": "SELLER_SKU"}), vec!["p-2"]),
             (json!({"query": "sell-p-2", "by": "TITLE"}), vec![]),
             (json!({"query": "sell-p-2"}), vec!["p-2"]),
+            (json!({"query": "LINEN,"}), vec!["p-2"]),
+            (json!({"query": "linen-shirt"}), vec!["p-2"]),
             (json!({"query": "\" OR *"}), vec![]),
             (json!({}), vec!["p-2", "p-1"]),
         ] {

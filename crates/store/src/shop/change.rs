@@ -26,7 +26,7 @@ use super::{
         AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PostRecord, ProductRecord,
         ReturnRequestRecord, Subject,
     },
-    search::fold,
+    search::{self, fold},
 };
 use crate::{
     PersonRecord, Side, Store, StoreError, WebhookEventRecord, row,
@@ -855,7 +855,7 @@ impl Hand<'_> {
             let number = numbers.get(&coupon.id).copied().ok_or(StoreError::Collision)?;
             let stored = loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title);
             if stored != Some(&coupon.title) {
-                texts.push((number, fold(&coupon.title)));
+                texts.push((number, search::name(&coupon.title)));
                 if stored.is_some() {
                     replaced.push(number);
                 }
@@ -961,7 +961,7 @@ impl ProductText {
         let skus: Vec<String> =
             product.skus.iter().filter_map(|sku| sku.seller_sku.as_deref()).map(fold).collect();
         Self {
-            title: fold(&product.title),
+            title: search::name(&product.title),
             product_id: fold(product.id.as_str()),
             seller_sku: skus.join("\n"),
         }

@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use super::{
     document,
     record::{OrderRecord, PackageRecord, ReturnRequestRecord},
-    search::{fold, like},
+    search::{fold, id_part, like},
 };
 use crate::{
     Store, StoreError, row,
@@ -417,8 +417,8 @@ fn order_filters(params: &mut Params, query: &OrderQuery) -> Result<String, Stor
     if let Some(status) = &query.status {
         condition += &format!(" AND o.status = {}", params.push(row::wire_word(status)?));
     }
-    if let Some(part) = &query.id_part {
-        condition += &format!(" AND o.order_id_folded LIKE {} ESCAPE '\\'", params.push(like(&fold(part))));
+    if let Some(part) = query.id_part.as_deref().map(id_part).filter(|part| !part.is_empty()) {
+        condition += &format!(" AND o.order_id_folded LIKE {} ESCAPE '\\'", params.push(like(&part)));
     }
     Ok(condition)
 }

@@ -238,6 +238,14 @@ async fn products_are_found_by_parts_of_words_whatever_case_and_accents(backend:
         ("n%s", Some(Title), vec![]),
         ("shirt*", None, vec!["p-400"]),
         ("NEAR(a b) OR title:x", None, vec![]),
+        ("CAFÉ,", None, vec!["p-100"]),
+        ("crème-café", None, vec!["p-100"]),
+        ("café-rème", None, vec![]),
+        ("5-g", Some(Title), vec!["p-100"]),
+        ("cotton-shirt", Some(Title), vec!["p-400"]),
+        ("cafe – creme", Some(Title), vec!["p-100"]),
+        ("กา", Some(Title), vec!["p-300"]),
+        ("ก่า", Some(Title), vec![]),
         ("  ", None, vec!["p-400", "p-300", "p-200", "p-100"]),
     ] {
         assert_eq!(found(&store, &shop("a"), text, by).await, expected, "{text:?} by {by:?}");
