@@ -126,6 +126,65 @@ async fn fill(shop: &Shop, document: &Value) {
     }
 }
 
+/// What is told, but for the id of the request.
+fn mute(answer: &Response) -> Value {
+    let mut body = answer.json();
+    if body["error"].is_object() {
+        body["error"]["data"]["request_id"].take();
+    }
+    for outcome in body["outcomes"].as_array_mut().into_iter().flatten() {
+        if outcome["error"].is_object() {
+            outcome["error"]["data"]["request_id"].take();
+        }
+    }
+    body
+}
+
+/// What stands in paths, after `fill`: one of each thing, and a webhook that is told something.
+async fn things(shop: &Shop) -> Vec<(&'static str, String)> {
+    let webhook = json!({ "url": "https://hooks.example.com/", "events": ["*"] });
+    let webhook =
+        shop.done("POST", "/webhooks", &webhook).await["webhook"]["webhook_id"].as_str().unwrap().to_owned();
+    let told = shop.done("POST", &format!("/webhooks/{webhook}/test"), &Value::Null).await;
+    let delivery = told["delivery"]["delivery_id"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
+    let ids = [
+        ("order_id", "576461413038785752"),
+        ("package_id", "pk-1"),
+        ("return_id", "ret-1"),
+        ("product_id", "p-100"),
+        ("sku_id", "p-100-m"),
+        ("coupon_id", "cpn-1"),
+        ("buyer_id", "b-1"),
+        ("agent_id", "a-1"),
+    ];
+    let mut ids: Vec<_> = ids.into_iter().map(|(name, id)| (name, id.to_owned())).collect();
+    ids.extend([("webhook_id", webhook), ("delivery_id", delivery)]);
+    ids
+}
+
+/// All that the shop's own key reads, but for deliveries, which go on by themselves.
+async fn state(shop: &Shop, document: &Value, ids: &[(&str, String)]) -> Vec<Value> {
+    let mut state = Vec::new();
+    for (template, methods) in document["paths"].as_object().unwrap() {
+        if methods["get"].is_object() && !template.contains("deliveries") {
+            let path = ids
+                .iter()
+                .fold(template.clone(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+            let mut read = shop.done("GET", &path, &Value::Null).await;
+            // Nobody is there who could be told.
+            if let Some(webhook) = read.get_mut("webhook") {
+                webhook.as_object_mut().unwrap().remove("failing_since");
+            }
+            let listed = read.get_mut("webhooks").and_then(Value::as_array_mut);
+            for webhook in listed.into_iter().flatten() {
+                webhook.as_object_mut().unwrap().remove("failing_since");
+            }
+            state.push(read);
+        }
+    }
+    state
+}
+
 on_both_stores! {
     async fn every_example_is_taken_once_and_read_back(backend: Backend) {
         let shop = Shop::open(backend).await;
@@ -277,14 +336,13 @@ on_both_stores! {
         let document = openapi(&shop.server).await;
         fill(&shop, &document).await;
         let foreign = shop.server.api_key("another", &[]).await;
-        let ids = [
-            ("order_id", "576461413038785752"), ("package_id", "pk-1"), ("return_id", "ret-1"), ("product_id", "p-100"),
-            ("sku_id", "p-100-m"), ("coupon_id", "cpn-1"), ("buyer_id", "b-1"), ("agent_id", "a-1"),
-        ];
+        let ids = things(&shop).await;
+        let before = state(&shop, &document, &ids).await;
         let mut walked = 0;
         for (template, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 let known = ids.iter().find(|(name, _)| template.contains(&format!("{{{name}}}")));
+                assert_eq!(known.is_some(), template.contains('{'), "{template} names what is not there");
                 let method = method.to_uppercase();
                 let body = &operation["requestBody"]["content"]["application/json"]["example"];
                 if let Some((name, id)) = known {
@@ -297,13 +355,10 @@ on_both_stores! {
                     if own_document {
                         continue;
                     }
-                    let (theirs, nobodys) = (ask(id).await, ask("nobodys").await);
+                    // Which are numbers.
+                    let nobodys = if *name == "delivery_id" { "999999" } else { "nobodys" };
+                    let (theirs, nobodys) = (ask(id).await, ask(nobodys).await);
                     assert_eq!(refused(&theirs).0, 404, "{method} {template}: {theirs:?}");
-                    let mute = |answer: &Response| {
-                        let mut body = answer.json();
-                        body["error"]["data"]["request_id"].take();
-                        body
-                    };
                     assert_eq!(mute(&theirs), mute(&nobodys), "{method} {template}");
                     walked += 1;
                 } else if method == "GET" {
@@ -315,6 +370,69 @@ on_both_stores! {
             }
         }
         assert!(walked >= 18, "{walked}");
+        // What it writes by these ids is its own, and what it hangs on another shop's thing hangs on nothing.
+        for (path, parent) in [("/packages", "order_id"), ("/returns", "order_id")] {
+            let thing = document["paths"].as_object().unwrap().keys().find(|template| {
+                template.strip_prefix(path).is_some_and(|rest| rest.starts_with("/{") && rest.ends_with('}'))
+            });
+            let template = thing.unwrap();
+            let mut body = example(&document, template, "put");
+            let id = &ids.iter().find(|(name, _)| template.contains(&format!("{{{name}}}"))).unwrap().1;
+            let theirs = ask(&shop.server, &foreign, "PUT", &format!("{path}/{id}"), &[], &body).await;
+            is(&theirs, 400, "validation", Some(parent));
+            let of_theirs = ask(&shop.server, &foreign, "POST", path, &[], &json!({ &path[1..]: [body] })).await;
+            body[parent] = "nobodys".into();
+            let nobodys = ask(&shop.server, &foreign, "PUT", &format!("{path}/{id}"), &[], &body).await;
+            let of_nobodys = ask(&shop.server, &foreign, "POST", path, &[], &json!({ &path[1..]: [body] })).await;
+            assert_eq!((theirs.status, mute(&theirs)), (nobodys.status, mute(&nobodys)), "{path}");
+            assert_eq!((of_theirs.status, mute(&of_theirs)), (of_nobodys.status, mute(&of_nobodys)), "{path}");
+            assert_eq!(of_theirs.json()["outcomes"][0]["result"], "REFUSED", "{path}: {of_theirs:?}");
+        }
+        for (template, methods) in document["paths"].as_object().unwrap() {
+            let operation = &methods["put"];
+            let Some((name, id)) = ids.iter().find(|(name, _)| template.ends_with(&format!("/{{{name}}}"))) else { continue };
+            if operation.is_object() && !["package_id", "return_id"].contains(name) {
+                let mut body = example(&document, template, "put");
+                for field in ["title", "name", "buyer_message"] {
+                    if body.get(field).is_some() {
+                        body[field] = "Another's".into();
+                    }
+                }
+                let path = template.replace(&format!("{{{name}}}"), id);
+                let made = ask(&shop.server, &foreign, "PUT", &path, &[], &body).await;
+                assert!([200, 201].contains(&made.status), "{path}: {made:?}");
+            }
+        }
+        assert_eq!(state(&shop, &document, &ids).await, before, "nothing of the shop's is another");
+    }
+
+    async fn no_path_is_answered_without_a_key_or_with_one_that_was_revoked(backend: Backend) {
+        let shop = Shop::open(backend).await;
+        let document = openapi(&shop.server).await;
+        fill(&shop, &document).await;
+        let ids = things(&shop).await;
+        let before = state(&shop, &document, &ids).await;
+        let revoked = shop.server.api_key(User::SHOP, &[]).await;
+        let key_id = revoked.split('_').nth(1).unwrap();
+        let done = shop.server.run_to_end(&["api-key", "revoke", "--shop", User::SHOP, "--key", key_id]).await;
+        assert!(done.status.success(), "{done:?}");
+        let mut walked = 0;
+        for (template, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let path = ids.iter().fold(template.clone(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+                let method = method.to_uppercase();
+                let body = &operation["requestBody"]["content"]["application/json"]["example"];
+                let asked = ask(&shop.server, &revoked, &method, &path, &[("If-Match", "\"0\"")], body).await;
+                is(&asked, 401, "authentication", None);
+                let body = if body.is_null() { String::new() } else { body.to_string() };
+                let headers = [("Content-Type", "application/json"), ("If-Match", "\"0\"")];
+                let asked = shop.server.request(&method, &format!("/api/v1{path}"), &headers, &body).await;
+                is(&asked, 401, "authentication", None);
+                walked += 1;
+            }
+        }
+        assert!(walked >= 40, "{walked}");
+        assert_eq!(state(&shop, &document, &ids).await, before, "nothing was changed");
     }
 
     async fn every_change_leaves_a_row_of_audit_with_the_key(backend: Backend) {
