@@ -463,6 +463,32 @@ async fn what_is_written_shows_at_once_in_an_open_workbench() {
 }
 
 #[tokio::test]
+async fn a_note_of_the_order_management_page_shows_at_once_in_an_open_workbench() {
+    let shop = Shop::open(Backend::Sqlite).await;
+    let document = openapi(&shop.server).await;
+    let order = example(&document, "/orders/{order_id}", "put");
+    let id = order["id"].as_str().unwrap();
+    shop.done("PUT", &format!("/orders/{id}"), &order).await;
+    let mut agent = shop.server.agent("bo").await;
+    let mut buyer = shop.server.buyer(order["user_id"].as_str().unwrap()).await;
+    let here = buyer.open().await;
+    agent.attach(&here).await;
+    for (tag, text) in [("\"0\"", "Gift wrap."), ("\"1\"", "No gift wrap.")] {
+        let path = format!("/orders/{id}/note");
+        let headers = [("If-Match", tag)];
+        let put = ask(&shop.server, &shop.key, "PUT", &path, &headers, &json!({ "text": text })).await;
+        assert_eq!(put.status, 200, "{put:?}");
+        let told = agent.push("workbench.changed").await;
+        assert_eq!(
+            (&told["kind"], &told["id"], &told["order_id"]),
+            (&json!("SELLER_NOTE"), &order["id"], &order["id"])
+        );
+        let seen = agent.call("workbench.orders.note.get", json!({ "order_id": id })).await.unwrap();
+        assert_eq!((&seen["note"]["text"], &seen["note"]["editor"]["kind"]), (&json!(text), &json!("API")));
+    }
+}
+
+#[tokio::test]
 async fn a_key_does_what_its_scopes_say_until_it_is_revoked() {
     let shop = Shop::open(Backend::Sqlite).await;
     let document = openapi(&shop.server).await;
