@@ -49,7 +49,8 @@ impl Workbench {
         let records = self.store().find_coupons(shop_id, &query, page_size.get() + 1).await?;
         let (records, next_page_token) = cut(records, page_size.get(), |record| record.coupon_no.to_string());
         let coupons = records.into_iter().map(|record| self.complete_coupon(shop_id, &record, now)).collect();
-        Ok(CouponsListResult { coupons, next_page_token })
+        let manage_link = Some(self.config().links.coupon_management(shop_id));
+        Ok(CouponsListResult { coupons, next_page_token, manage_link })
     }
 
     /// `workbench.coupons.get`.

@@ -67,7 +67,11 @@ impl Workbench {
         let (records, next_page_token) =
             cut(records, size, |record| at(record.order.create_time, record.order.id.as_str()));
         let orders = self.complete(shop_id, records, scope.side()).await?;
-        Ok(OrdersListResult { orders, next_page_token, total_count })
+        let manage_link = match scope.side() {
+            Side::Shop => Some(self.config().links.order_management(shop_id)),
+            Side::Buyer => None,
+        };
+        Ok(OrdersListResult { orders, next_page_token, total_count, manage_link })
     }
 
     /// `workbench.orders.get` and `buyer.orders.get`.

@@ -36,6 +36,8 @@ everywhere! {
         assert_eq!((&coupon["status"], &coupon["remaining"]), (&json!("ONGOING"), &json!(9)));
         assert_eq!(coupon["threshold"]["min_spend"]["amount"], "20.00");
         assert_eq!(coupon["link"], "/shops/shop-1/coupons/c-1");
+        let page = scene.bo.call("workbench.coupons.list", json!({})).await.unwrap();
+        assert_eq!(page["manage_link"], "/shops/shop-1/coupons", "where `Manage coupons` leads");
     }
 
     async fn c3_coupons_are_created_edited_duplicated_and_ended_by_the_rules(setting: Setting) {

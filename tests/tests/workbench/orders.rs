@@ -31,6 +31,14 @@ everywhere! {
         }
     }
 
+    async fn o5_the_order_management_page_is_told_to_agents_and_to_no_buyer(setting: Setting) {
+        let mut scene = Scene::set(setting, &[("orders", vec![order("o-1", "ana", "IN_TRANSIT")])]).await;
+        let page = scene.bo.call("workbench.orders.list", json!({"buyer_id": "ana"})).await.unwrap();
+        assert_eq!(page["manage_link"], "/shops/shop-1/orders");
+        let page = scene.ana.call("buyer.orders.list", json!({})).await.unwrap();
+        assert_eq!((ids(&page["orders"]), page.get("manage_link")), (vec!["o-1"], None));
+    }
+
     async fn o4_an_order_shows_all_that_the_guide_names(setting: Setting) {
         let due = now() + 5 * HOUR;
         let orders = vec![

@@ -175,11 +175,13 @@ struct WorkbenchSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LinkSettings {
+    order_management: String,
     order_detail: String,
     tracking: String,
     returns: String,
     return_request: String,
     product_detail: String,
+    coupon_management: String,
     coupon_detail: String,
 }
 
@@ -486,9 +488,26 @@ impl Settings {
 
 impl LinkSettings {
     fn templates(&self) -> LinkTemplates {
-        let Self { order_detail, tracking, returns, return_request, product_detail, coupon_detail } =
-            self.clone();
-        LinkTemplates { order_detail, tracking, returns, return_request, product_detail, coupon_detail }
+        let Self {
+            order_management,
+            order_detail,
+            tracking,
+            returns,
+            return_request,
+            product_detail,
+            coupon_management,
+            coupon_detail,
+        } = self.clone();
+        LinkTemplates {
+            order_management,
+            order_detail,
+            tracking,
+            returns,
+            return_request,
+            product_detail,
+            coupon_management,
+            coupon_detail,
+        }
     }
 }
 
