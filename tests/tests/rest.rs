@@ -575,6 +575,47 @@ async fn what_is_no_request_of_ours_is_refused_by_what_is_wrong_with_it() {
     is(&send("application/json", "[]").await, 400, "validation", Some("body"));
 }
 
+/// A request whose body does not come: the server waits for it.
+async fn without_its_body(server: &Server, key: &str) -> TcpStream {
+    let head = format!(
+        "PUT /api/v1/orders/o HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+         Content-Length: 9\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let mut stream = within("a connection", TcpStream::connect(server.address())).await.unwrap();
+    within("a request", stream.write_all(head.as_bytes())).await.unwrap();
+    let mut answer = [0; 12];
+    within("100", stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(std::str::from_utf8(&answer).unwrap(), "HTTP/1.1 100");
+    stream
+}
+
+#[tokio::test]
+async fn a_shop_whose_bodies_do_not_come_holds_up_no_other() {
+    let settings = "[rest]\nbody_timeout_seconds = 600\nin_flight_per_shop = 3\nconcurrency = 2\n";
+    let shop = Shop::with(Backend::Sqlite, settings).await;
+    let [second, another] =
+        [shop.server.api_key(User::SHOP, &[]).await, shop.server.api_key("another", &[]).await];
+    let mut slow = Vec::new();
+    for key in [&shop.key, &shop.key, &second] {
+        slow.push(without_its_body(&shop.server, key).await);
+    }
+    let answer = ask(&shop.server, &another, "GET", "/orders", &[], &Value::Null).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for key in [&shop.key, &second] {
+        let refused = ask(&shop.server, key, "GET", "/orders", &[], &Value::Null).await;
+        is(&refused, 429, "pending_requests_limit_reached", None);
+        assert_eq!(refused.json()["error"]["data"]["limit"], 3);
+    }
+    // What comes to its end makes room.
+    for mut stream in slow {
+        within("a body", stream.write_all(b"not JSON!")).await.unwrap();
+        let mut answer = String::new();
+        within("an answer", stream.read_to_string(&mut answer)).await.unwrap_or_default();
+        assert!(answer.contains("HTTP/1.1 400"), "{answer}");
+    }
+    assert_eq!(shop.ask("GET", "/orders", &Value::Null).await.status, 200);
+}
+
 #[tokio::test]
 async fn limits_hold_and_say_when_to_come_again() {
     let settings =

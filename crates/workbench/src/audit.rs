@@ -186,7 +186,7 @@ fn claim(loaded: &Shelf, ClaimRecord { buyer_id, claim }: &ClaimRecord) -> Strin
 }
 
 fn person(stored: Option<&PersonRecord>, new: &PersonRecord) -> Came {
-    let fields = |old: &PersonRecord, new: &PersonRecord| {
+    let fields = |old: &PersonRecord, new: &PersonRecord| -> Vec<&'static str> {
         [
             ("role", old.role != new.role),
             ("name", old.user.name != new.user.name),

@@ -141,6 +141,7 @@ struct Rest {
     requests_per_second: NonZeroU32,
     request_burst: NonZeroU32,
     in_flight: NonZeroU32,
+    in_flight_per_shop: NonZeroU32,
     concurrency: NonZeroU32,
 }
 
@@ -471,6 +472,7 @@ impl Settings {
             requests_per_second: rest.requests_per_second.get(),
             request_burst: rest.request_burst.get(),
             in_flight: count(rest.in_flight),
+            in_flight_per_shop: count(rest.in_flight_per_shop),
             concurrency: count(rest.concurrency),
         }
     }

@@ -65,7 +65,7 @@ fn is_of_a_word(c: char) -> bool {
 /// A name as it is searched: as it is written, and its words by themselves, each after a space.
 pub(crate) fn name(text: &str) -> String {
     let folded = fold(text);
-    let words: Vec<&str> = folded.split(|c| !is_of_a_word(c)).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = folded.split(|c: char| !is_of_a_word(c)).filter(|word| !word.is_empty()).collect();
     let words = format!(" {}", words.join(" "));
     if words.get(1..) == Some(folded.as_str()) { words } else { format!("{folded}\n{words}") }
 }
@@ -95,7 +95,7 @@ pub(crate) fn words(query: &str) -> Vec<Word> {
         .filter(|token| !says_something || !token.chars().all(joins))
         .take(WORDS)
         .map(|token| {
-            let parts = token.split(|c| !is_of_a_word(c)).filter(|part| !part.is_empty());
+            let parts = token.split(|c: char| !is_of_a_word(c)).filter(|part| !part.is_empty());
             let parts: Vec<String> = parts.take(WORDS).map(|part| format!(" {part}")).collect();
             let is_one = token.chars().all(is_of_a_word);
             Word { whole: token.to_owned(), parts: if is_one { Vec::new() } else { parts } }
@@ -106,7 +106,7 @@ pub(crate) fn words(query: &str) -> Vec<Word> {
 /// Without what ends a sentence or stands around a word; one that is nothing else stays.
 fn bare(token: &str) -> &str {
     const AROUND: &str = ",.;:!?¡¿()[]{}\"'“”„‘’«»‹›、。「」『』";
-    let bare = token.trim_matches(|c| AROUND.contains(c));
+    let bare = token.trim_matches(|c: char| AROUND.contains(c));
     let bare = bare.strip_prefix('#').filter(|id| !id.is_empty()).unwrap_or(bare);
     if bare.is_empty() { token } else { bare }
 }
