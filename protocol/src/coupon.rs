@@ -345,6 +345,9 @@ pub struct CouponsListResult {
     pub coupons: Vec<Coupon>,
     /// Empty at the end.
     pub next_page_token: String,
+    /// The page on which coupons are managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manage_link: Option<String>,
 }
 
 /// Names a coupon.

@@ -456,6 +456,9 @@ pub struct OrdersListResult {
     pub next_page_token: String,
     /// Of all pages.
     pub total_count: u64,
+    /// The order management page. Buyers are not told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manage_link: Option<String>,
 }
 
 /// Names an order.

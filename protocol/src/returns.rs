@@ -201,7 +201,7 @@ pub struct ReturnRecord {
     pub role: ReturnRole,
     /// What happened, in words.
     pub description: String,
-    /// What the one who did it wrote.
+    /// What the one who did it wrote for the shop. Buyers are not told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The reason given.

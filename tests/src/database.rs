@@ -1,6 +1,6 @@
 //! The database under a running server, as another program gets at it: to change it, or to hold it up.
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 
 use crate::{Server, within};
 
@@ -21,6 +21,19 @@ impl Server {
         let number = row.try_get_by_index(0).unwrap_or_else(|error| panic!("{query}: {error}"));
         drop(connection.close().await);
         number
+    }
+
+    /// The texts that a query answers, one a row.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let connection = connect(self.database_url()).await;
+        let statement = Statement::from_string(connection.get_database_backend(), query);
+        let rows = within(query, connection.query_all_raw(statement)).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let text =
+            |row: &QueryResult| row.try_get_by_index(0).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let texts = rows.iter().map(text).collect();
+        drop(connection.close().await);
+        texts
     }
 
     /// Holds up everyone who wants to write into a conversation, until the grip is let go. Reading goes on.

@@ -294,6 +294,25 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 on_both_stores! {
+    async fn a_row_that_is_too_long_is_refused_and_all_others_are_taken(backend: Backend) {
+        let shop = Shop::open(backend).await;
+        let longest = 4 << 20;
+        let long = |more: usize| {
+            let row = json!({"id": "long", "text": ""}).to_string();
+            row.replace("\"text\":\"\"", &format!("\"text\":\"{}\"", "x".repeat(longest + more - row.len())))
+        };
+        let rows = [order("o-1", "IN_TRANSIT").to_string(), long(1), order("o-2", "IN_TRANSIT").to_string(), long(0), long(9)];
+        let file = shop.files.write("orders.ndjson", &rows.join("\n"));
+        for _ in 0..2 {
+            let ran = shop.import(User::SHOP, &[&file]).await;
+            assert_eq!(ran.code, Some(3), "{ran:?}");
+            let told: Vec<_> = ran.report.iter().map(|(_, line, id, reason)| (*line, id.as_str(), reason.as_str())).collect();
+            assert_eq!((told[0], told[2]), ((2, "", "is longer than 4194304 bytes"), (5, "", "is longer than 4194304 bytes")));
+            assert_eq!((told.len(), told[1].0, told[1].1), (3, 4, "long"), "one that is just not too long is read");
+            assert_eq!(shop.count("shop_order", User::SHOP).await, 2);
+        }
+    }
+
     async fn a_table_of_each_kind_is_what_the_workbench_answers(backend: Backend) {
         let shop = Shop::open(backend).await;
         let orders = [order("o-1", "DELIVERED"), order("007", "CANCEL")];

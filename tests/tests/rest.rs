@@ -126,6 +126,65 @@ async fn fill(shop: &Shop, document: &Value) {
     }
 }
 
+/// What is told, but for the id of the request.
+fn mute(answer: &Response) -> Value {
+    let mut body = answer.json();
+    if body["error"].is_object() {
+        body["error"]["data"]["request_id"].take();
+    }
+    for outcome in body["outcomes"].as_array_mut().into_iter().flatten() {
+        if outcome["error"].is_object() {
+            outcome["error"]["data"]["request_id"].take();
+        }
+    }
+    body
+}
+
+/// What stands in paths, after `fill`: one of each thing, and a webhook that is told something.
+async fn things(shop: &Shop) -> Vec<(&'static str, String)> {
+    let webhook = json!({ "url": "https://hooks.example.com/", "events": ["*"] });
+    let webhook =
+        shop.done("POST", "/webhooks", &webhook).await["webhook"]["webhook_id"].as_str().unwrap().to_owned();
+    let told = shop.done("POST", &format!("/webhooks/{webhook}/test"), &Value::Null).await;
+    let delivery = told["delivery"]["delivery_id"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
+    let ids = [
+        ("order_id", "576461413038785752"),
+        ("package_id", "pk-1"),
+        ("return_id", "ret-1"),
+        ("product_id", "p-100"),
+        ("sku_id", "p-100-m"),
+        ("coupon_id", "cpn-1"),
+        ("buyer_id", "b-1"),
+        ("agent_id", "a-1"),
+    ];
+    let mut ids: Vec<_> = ids.into_iter().map(|(name, id)| (name, id.to_owned())).collect();
+    ids.extend([("webhook_id", webhook), ("delivery_id", delivery)]);
+    ids
+}
+
+/// All that the shop's own key reads, but for deliveries, which go on by themselves.
+async fn state(shop: &Shop, document: &Value, ids: &[(&str, String)]) -> Vec<Value> {
+    let mut state = Vec::new();
+    for (template, methods) in document["paths"].as_object().unwrap() {
+        if methods["get"].is_object() && !template.contains("deliveries") {
+            let path = ids
+                .iter()
+                .fold(template.clone(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+            let mut read = shop.done("GET", &path, &Value::Null).await;
+            // Nobody is there who could be told.
+            if let Some(webhook) = read.get_mut("webhook") {
+                webhook.as_object_mut().unwrap().remove("failing_since");
+            }
+            let listed = read.get_mut("webhooks").and_then(Value::as_array_mut);
+            for webhook in listed.into_iter().flatten() {
+                webhook.as_object_mut().unwrap().remove("failing_since");
+            }
+            state.push(read);
+        }
+    }
+    state
+}
+
 on_both_stores! {
     async fn every_example_is_taken_once_and_read_back(backend: Backend) {
         let shop = Shop::open(backend).await;
@@ -277,14 +336,13 @@ on_both_stores! {
         let document = openapi(&shop.server).await;
         fill(&shop, &document).await;
         let foreign = shop.server.api_key("another", &[]).await;
-        let ids = [
-            ("order_id", "576461413038785752"), ("package_id", "pk-1"), ("return_id", "ret-1"), ("product_id", "p-100"),
-            ("sku_id", "p-100-m"), ("coupon_id", "cpn-1"), ("buyer_id", "b-1"), ("agent_id", "a-1"),
-        ];
+        let ids = things(&shop).await;
+        let before = state(&shop, &document, &ids).await;
         let mut walked = 0;
         for (template, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 let known = ids.iter().find(|(name, _)| template.contains(&format!("{{{name}}}")));
+                assert_eq!(known.is_some(), template.contains('{'), "{template} names what is not there");
                 let method = method.to_uppercase();
                 let body = &operation["requestBody"]["content"]["application/json"]["example"];
                 if let Some((name, id)) = known {
@@ -297,13 +355,10 @@ on_both_stores! {
                     if own_document {
                         continue;
                     }
-                    let (theirs, nobodys) = (ask(id).await, ask("nobodys").await);
+                    // Which are numbers.
+                    let nobodys = if *name == "delivery_id" { "999999" } else { "nobodys" };
+                    let (theirs, nobodys) = (ask(id).await, ask(nobodys).await);
                     assert_eq!(refused(&theirs).0, 404, "{method} {template}: {theirs:?}");
-                    let mute = |answer: &Response| {
-                        let mut body = answer.json();
-                        body["error"]["data"]["request_id"].take();
-                        body
-                    };
                     assert_eq!(mute(&theirs), mute(&nobodys), "{method} {template}");
                     walked += 1;
                 } else if method == "GET" {
@@ -315,6 +370,69 @@ on_both_stores! {
             }
         }
         assert!(walked >= 18, "{walked}");
+        // What it writes by these ids is its own, and what it hangs on another shop's thing hangs on nothing.
+        for (path, parent) in [("/packages", "order_id"), ("/returns", "order_id")] {
+            let thing = document["paths"].as_object().unwrap().keys().find(|template| {
+                template.strip_prefix(path).is_some_and(|rest| rest.starts_with("/{") && rest.ends_with('}'))
+            });
+            let template = thing.unwrap();
+            let mut body = example(&document, template, "put");
+            let id = &ids.iter().find(|(name, _)| template.contains(&format!("{{{name}}}"))).unwrap().1;
+            let theirs = ask(&shop.server, &foreign, "PUT", &format!("{path}/{id}"), &[], &body).await;
+            is(&theirs, 400, "validation", Some(parent));
+            let of_theirs = ask(&shop.server, &foreign, "POST", path, &[], &json!({ &path[1..]: [body] })).await;
+            body[parent] = "nobodys".into();
+            let nobodys = ask(&shop.server, &foreign, "PUT", &format!("{path}/{id}"), &[], &body).await;
+            let of_nobodys = ask(&shop.server, &foreign, "POST", path, &[], &json!({ &path[1..]: [body] })).await;
+            assert_eq!((theirs.status, mute(&theirs)), (nobodys.status, mute(&nobodys)), "{path}");
+            assert_eq!((of_theirs.status, mute(&of_theirs)), (of_nobodys.status, mute(&of_nobodys)), "{path}");
+            assert_eq!(of_theirs.json()["outcomes"][0]["result"], "REFUSED", "{path}: {of_theirs:?}");
+        }
+        for (template, methods) in document["paths"].as_object().unwrap() {
+            let operation = &methods["put"];
+            let Some((name, id)) = ids.iter().find(|(name, _)| template.ends_with(&format!("/{{{name}}}"))) else { continue };
+            if operation.is_object() && !["package_id", "return_id"].contains(name) {
+                let mut body = example(&document, template, "put");
+                for field in ["title", "name", "buyer_message"] {
+                    if body.get(field).is_some() {
+                        body[field] = "Another's".into();
+                    }
+                }
+                let path = template.replace(&format!("{{{name}}}"), id);
+                let made = ask(&shop.server, &foreign, "PUT", &path, &[], &body).await;
+                assert!([200, 201].contains(&made.status), "{path}: {made:?}");
+            }
+        }
+        assert_eq!(state(&shop, &document, &ids).await, before, "nothing of the shop's is another");
+    }
+
+    async fn no_path_is_answered_without_a_key_or_with_one_that_was_revoked(backend: Backend) {
+        let shop = Shop::open(backend).await;
+        let document = openapi(&shop.server).await;
+        fill(&shop, &document).await;
+        let ids = things(&shop).await;
+        let before = state(&shop, &document, &ids).await;
+        let revoked = shop.server.api_key(User::SHOP, &[]).await;
+        let key_id = revoked.split('_').nth(1).unwrap();
+        let done = shop.server.run_to_end(&["api-key", "revoke", "--shop", User::SHOP, "--key", key_id]).await;
+        assert!(done.status.success(), "{done:?}");
+        let mut walked = 0;
+        for (template, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let path = ids.iter().fold(template.clone(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+                let method = method.to_uppercase();
+                let body = &operation["requestBody"]["content"]["application/json"]["example"];
+                let asked = ask(&shop.server, &revoked, &method, &path, &[("If-Match", "\"0\"")], body).await;
+                is(&asked, 401, "authentication", None);
+                let body = if body.is_null() { String::new() } else { body.to_string() };
+                let headers = [("Content-Type", "application/json"), ("If-Match", "\"0\"")];
+                let asked = shop.server.request(&method, &format!("/api/v1{path}"), &headers, &body).await;
+                is(&asked, 401, "authentication", None);
+                walked += 1;
+            }
+        }
+        assert!(walked >= 40, "{walked}");
+        assert_eq!(state(&shop, &document, &ids).await, before, "nothing was changed");
     }
 
     async fn every_change_leaves_a_row_of_audit_with_the_key(backend: Backend) {
@@ -342,6 +460,32 @@ async fn what_is_written_shows_at_once_in_an_open_workbench() {
     shop.done("PUT", "/orders/576461413038785752", &order).await;
     let told = agent.push("workbench.changed").await;
     assert_eq!((told["kind"].as_str(), told["id"].as_str()), (Some("ORDER"), Some("576461413038785752")));
+}
+
+#[tokio::test]
+async fn a_note_of_the_order_management_page_shows_at_once_in_an_open_workbench() {
+    let shop = Shop::open(Backend::Sqlite).await;
+    let document = openapi(&shop.server).await;
+    let order = example(&document, "/orders/{order_id}", "put");
+    let id = order["id"].as_str().unwrap();
+    shop.done("PUT", &format!("/orders/{id}"), &order).await;
+    let mut agent = shop.server.agent("bo").await;
+    let mut buyer = shop.server.buyer(order["user_id"].as_str().unwrap()).await;
+    let here = buyer.open().await;
+    agent.attach(&here).await;
+    for (tag, text) in [("\"0\"", "Gift wrap."), ("\"1\"", "No gift wrap.")] {
+        let path = format!("/orders/{id}/note");
+        let headers = [("If-Match", tag)];
+        let put = ask(&shop.server, &shop.key, "PUT", &path, &headers, &json!({ "text": text })).await;
+        assert_eq!(put.status, 200, "{put:?}");
+        let told = agent.push("workbench.changed").await;
+        assert_eq!(
+            (&told["kind"], &told["id"], &told["order_id"]),
+            (&json!("SELLER_NOTE"), &order["id"], &order["id"])
+        );
+        let seen = agent.call("workbench.orders.note.get", json!({ "order_id": id })).await.unwrap();
+        assert_eq!((&seen["note"]["text"], &seen["note"]["editor"]["kind"]), (&json!(text), &json!("API")));
+    }
 }
 
 #[tokio::test]
@@ -429,6 +573,47 @@ async fn what_is_no_request_of_ours_is_refused_by_what_is_wrong_with_it() {
     is(&send("application/json", "{\"id\":").await, 400, "parse_error", None);
     is(&send("application/x-www-form-urlencoded", "id=1").await, 415, "invalid_request", None);
     is(&send("application/json", "[]").await, 400, "validation", Some("body"));
+}
+
+/// A request whose body does not come: the server waits for it.
+async fn without_its_body(server: &Server, key: &str) -> TcpStream {
+    let head = format!(
+        "PUT /api/v1/orders/o HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+         Content-Length: 9\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let mut stream = within("a connection", TcpStream::connect(server.address())).await.unwrap();
+    within("a request", stream.write_all(head.as_bytes())).await.unwrap();
+    let mut answer = [0; 12];
+    within("100", stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(std::str::from_utf8(&answer).unwrap(), "HTTP/1.1 100");
+    stream
+}
+
+#[tokio::test]
+async fn a_shop_whose_bodies_do_not_come_holds_up_no_other() {
+    let settings = "[rest]\nbody_timeout_seconds = 600\nin_flight_per_shop = 3\nconcurrency = 2\n";
+    let shop = Shop::with(Backend::Sqlite, settings).await;
+    let [second, another] =
+        [shop.server.api_key(User::SHOP, &[]).await, shop.server.api_key("another", &[]).await];
+    let mut slow = Vec::new();
+    for key in [&shop.key, &shop.key, &second] {
+        slow.push(without_its_body(&shop.server, key).await);
+    }
+    let answer = ask(&shop.server, &another, "GET", "/orders", &[], &Value::Null).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for key in [&shop.key, &second] {
+        let refused = ask(&shop.server, key, "GET", "/orders", &[], &Value::Null).await;
+        is(&refused, 429, "pending_requests_limit_reached", None);
+        assert_eq!(refused.json()["error"]["data"]["limit"], 3);
+    }
+    // What comes to its end makes room.
+    for mut stream in slow {
+        within("a body", stream.write_all(b"not JSON!")).await.unwrap();
+        let mut answer = String::new();
+        within("an answer", stream.read_to_string(&mut answer)).await.unwrap_or_default();
+        assert!(answer.contains("HTTP/1.1 400"), "{answer}");
+    }
+    assert_eq!(shop.ask("GET", "/orders", &Value::Null).await.status, 200);
 }
 
 #[tokio::test]

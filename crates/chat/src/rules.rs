@@ -12,10 +12,11 @@ use deskwire_protocol::{
     error::Current,
     ids::Tag,
     message::{NotificationCode, Recalled, Sent},
+    order::EditorKind,
 };
 use deskwire_store::{
-    CardPlace, CardRecord, Changes, ConversationRecord, EventRecord, Loaded, MessageRecord, Needs, Scope,
-    SendKey, SentRecord, Side, Subject,
+    AuditRecord, AuditResult, CardPlace, CardRecord, Changes, ConversationRecord, EventRecord, Loaded,
+    MessageRecord, Needs, Scope, SendKey, SentRecord, Side, Subject,
 };
 
 use crate::ChatError;
@@ -221,6 +222,7 @@ pub(crate) fn decide<'a>(
         created: Vec::new(),
         revised: Vec::new(),
         cards: Vec::new(),
+        audit: Vec::new(),
         effects: Vec::new(),
         touched: HashMap::new(),
     };
@@ -238,9 +240,9 @@ pub(crate) fn decide<'a>(
             conversations.push(record);
         }
     }
-    let changes =
-        Changes { conversations, messages: batch.created, revisions: batch.revised, cards: batch.cards };
-    (changes, Decided { outcomes, effects: batch.effects, touched })
+    let Batch { created: messages, revised: revisions, cards, audit, effects, .. } = batch;
+    let changes = Changes { conversations, messages, revisions, cards, audit };
+    (changes, Decided { outcomes, effects, touched })
 }
 
 struct Batch {
@@ -250,6 +252,7 @@ struct Batch {
     created: Vec<MessageRecord>,
     revised: Vec<EventRecord>,
     cards: Vec<CardRecord>,
+    audit: Vec<(ShopId, AuditRecord)>,
     effects: Vec<Effect>,
     touched: HashMap<ConversationId, bool>,
 }
@@ -294,7 +297,7 @@ impl Batch {
             }
             Action::Recall { message_id } => self.recall(command, &mut record, *message_id)?,
             Action::Render { seq, content, shows } => self.render(&mut record, *seq, content, shows)?,
-            Action::Act { message_id, action } => self.act(&mut record, message_id.seq, *action)?,
+            Action::Act { message_id, action } => self.act(command, &mut record, message_id.seq, *action)?,
             Action::Read { seq } => self.read(command, &mut record, *seq)?,
             Action::Take { if_assignee } => {
                 self.take(command, &mut record, if_assignee.as_ref())?;
@@ -621,6 +624,7 @@ impl Batch {
     /// Notes on the card what the buyer did, the first time.
     fn act(
         &mut self,
+        command: &Command,
         record: &mut ConversationRecord,
         seq: Seq,
         action: ActionName,
@@ -642,6 +646,26 @@ impl Batch {
         }
         let act = CardAct { action, act_time: self.now };
         card.acts.push(act.clone());
+        let detail = serde_json::to_value((action, card.kind)).map(|said| {
+            let word = |place: usize| said[place].as_str().unwrap_or_default().to_owned();
+            format!("{} on {} {}", word(0), word(1), card.reference)
+        });
+        self.audit.push((
+            record.shop_id.clone(),
+            AuditRecord {
+                time: self.now,
+                actor_kind: match command.scope.side() {
+                    Side::Buyer => EditorKind::Buyer,
+                    Side::Shop => EditorKind::Agent,
+                },
+                actor_id: command.scope.user_id.to_string(),
+                action: "card.act",
+                thing_kind: "CARD",
+                thing_id: MessageId { conversation_id: record.conversation_id, seq }.to_string(),
+                result: AuditResult::Changed,
+                detail: detail.ok(),
+            },
+        ));
         self.revise(record, message);
         Ok(Outcome::Acted(act))
     }
@@ -812,6 +836,7 @@ mod tests {
                 created: vec![],
                 revised: vec![EventRecord { seq: seq(4), buyer_prev_seq: seq(3), message }],
                 cards: vec![],
+                audit: Vec::new(),
                 effects: vec![],
                 touched: HashMap::new(),
             };

@@ -387,7 +387,7 @@ fn check_resume(params: &StartParams) -> Result<(), ErrorObject> {
     }
     let mut seen = HashSet::with_capacity(params.resume.len());
     match params.resume.iter().position(|resume| !seen.insert(resume.conversation_id)) {
-        Some(index) => Err(ErrorObject::field(&format!("resume[{index}].conversation_id"), "is there twice")),
+        Some(index) => Err(ErrorObject::field(format!("resume[{index}].conversation_id"), "is there twice")),
         None => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(8);
 const CONNECTIONS: usize = 1024;
 /// The suite's slowest cases read a few bytes at a time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Echoes every message on every path until `shutdown`. For conformance tests, never for users.
 pub async fn serve_echo(listener: TcpListener, shutdown: CancellationToken) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, bail};
 use deskwire_chat::{Clock, SystemClock};
 use deskwire_gateway::ApiKey;
+use deskwire_protocol::order::{Editor, EditorKind};
 use deskwire_store::{ApiKeyRecord, ApiScope, Store};
 
 use crate::{
@@ -54,8 +55,13 @@ async fn create(args: ApiKeyCreateArgs, store: &Store) -> anyhow::Result<Vec<Str
         create_time: SystemClock.now(),
         revoke_time: None,
     };
-    store.add_api_key(&record).await.context("the key was not kept")?;
+    store.add_api_key(&record, &operator()).await.context("the key was not kept")?;
     Ok(vec![key.reveal().to_owned()])
+}
+
+/// Who has the server's own command at hand is known by no name of a shop.
+fn operator() -> Editor {
+    Editor { kind: EditorKind::System, id: "deskwire".into(), name: "deskwire api-key".into() }
 }
 
 async fn list(args: &ApiKeyListArgs, store: &Store) -> anyhow::Result<Vec<String>> {
@@ -71,7 +77,7 @@ fn line(key: &ApiKeyRecord) -> String {
 }
 
 async fn revoke(args: &ApiKeyRevokeArgs, store: &Store) -> anyhow::Result<Vec<String>> {
-    let found = store.revoke_api_key(&args.shop, &args.key_id, SystemClock.now()).await;
+    let found = store.revoke_api_key(&args.shop, &args.key_id, &operator(), SystemClock.now()).await;
     if !found.context("the key was not revoked")? {
         bail!("the shop {} has no key {}", args.shop, args.key_id);
     }

@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use deskwire_protocol::{ShopId, Timestamp};
+use deskwire_protocol::{ShopId, Timestamp, order::Editor};
 use sea_orm::{ConnectionTrait, QueryResult};
 
-use crate::{Store, StoreError, row};
+use crate::{AuditRecord, AuditResult, Store, StoreError, row};
 
 /// Names an API key; no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,8 +152,8 @@ fn api_key(row: &QueryResult) -> Result<ApiKeyRecord, StoreError> {
 }
 
 impl Store {
-    /// Keeps a key that was made.
-    pub async fn add_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+    /// Keeps a key that `editor` made.
+    pub async fn add_api_key(&self, key: &ApiKeyRecord, editor: &Editor) -> Result<(), StoreError> {
         let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
         let mut params = self.params();
         let sql = format!(
@@ -166,7 +166,14 @@ impl Store {
             params.push(key.create_time.millis()),
             params.push(key.revoke_time.map(Timestamp::millis)),
         );
-        self.writing().execute_raw(self.statement(sql, params.values)).await?;
+        let made = AuditRecord {
+            detail: Some(format!("{}: {}", key.name, scopes.join(" "))),
+            ..audit(editor, "api_keys.create", &key.key_id, AuditResult::Created, key.create_time)
+        };
+        let transaction = self.begin().await?;
+        transaction.execute_raw(self.statement(sql, params.values)).await?;
+        self.write_audit(&transaction, &key.shop_id, &[made]).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -189,21 +196,49 @@ impl Store {
         rows.iter().map(api_key).collect()
     }
 
-    /// From now on the key is worth nothing; whether the shop has such a key. One that was revoked before keeps its time.
+    /// From now on the key is worth nothing, as `editor` says; whether the shop has such a key. One that was revoked before keeps its time.
     pub async fn revoke_api_key(
         &self,
         shop_id: &ShopId,
         key_id: &ApiKeyId,
+        editor: &Editor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut params = self.params();
         let sql = format!(
-            "UPDATE api_key SET revoke_time = COALESCE(revoke_time, {}) WHERE shop_id = {} AND key_id = {}",
+            "UPDATE api_key SET revoke_time = {} WHERE shop_id = {} AND key_id = {} AND revoke_time IS NULL",
             params.push(now.millis()),
             params.push(shop_id.as_str()),
             params.push(key_id.as_str()),
         );
-        let done = self.writing().execute_raw(self.statement(sql, params.values)).await?;
-        Ok(done.rows_affected() > 0)
+        let transaction = self.begin().await?;
+        let done = transaction.execute_raw(self.statement(sql, params.values)).await?;
+        if done.rows_affected() > 0 {
+            let revoked = audit(editor, "api_keys.revoke", key_id, AuditResult::Changed, now);
+            self.write_audit(&transaction, shop_id, &[revoked]).await?;
+            transaction.commit().await?;
+            return Ok(true);
+        }
+        transaction.rollback().await?;
+        Ok(self.api_key(key_id).await?.is_some_and(|key| key.shop_id == *shop_id))
+    }
+}
+
+fn audit(
+    editor: &Editor,
+    action: &'static str,
+    key_id: &ApiKeyId,
+    result: AuditResult,
+    time: Timestamp,
+) -> AuditRecord {
+    AuditRecord {
+        time,
+        actor_kind: editor.kind,
+        actor_id: editor.id.clone(),
+        action,
+        thing_kind: "API_KEY",
+        thing_id: key_id.to_string(),
+        result,
+        detail: None,
     }
 }

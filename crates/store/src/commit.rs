@@ -8,7 +8,7 @@ use deskwire_protocol::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use crate::{
-    CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
+    AuditRecord, CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
     messages::messages_sql,
     row::{self, CONVERSATION, PEOPLE},
     sql::{Params, ROWS, filled_up},
@@ -81,6 +81,8 @@ pub struct Changes {
     pub revisions: Vec<EventRecord>,
     /// Cards, sent or rendered again, and the version of their thing that they show.
     pub cards: Vec<CardRecord>,
+    /// Who did what to which of a shop's cards.
+    pub audit: Vec<(ShopId, AuditRecord)>,
 }
 
 impl Store {
@@ -265,6 +267,9 @@ impl Store {
             self.write_revisions(transaction, revisions).await?;
         }
         self.write_cards(transaction, &changes.cards).await?;
+        for (shop_id, record) in &changes.audit {
+            self.write_audit(transaction, shop_id, std::slice::from_ref(record)).await?;
+        }
         for conversations in changes.conversations.chunks(ROWS) {
             let mut rows = Vec::with_capacity(conversations.len());
             for record in filled_up(conversations) {

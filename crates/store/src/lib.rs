@@ -32,9 +32,10 @@ pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, PersonRec
 pub use revocation::Revocation;
 pub use scope::{Scope, Side};
 pub use shop::{
-    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord, ImportChange,
-    ImportFile, ImportRefusal, OrderQuery, OrderRecord, PackageRecord, PostRecord, ProductQuery,
-    ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, ShownCard, Subject, Wanted,
+    AuditRecord, AuditResult, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponQuery, CouponRecord,
+    ImportChange, ImportFile, ImportRefusal, OrderQuery, OrderRecord, PackageRecord, PostRecord,
+    ProductQuery, ProductRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, ShownCard, Subject,
+    Wanted,
 };
 pub use store::Store;
 pub use webhooks::{

@@ -60,7 +60,8 @@ impl Workbench {
         let records = self.store().find_coupons(shop_id, &query, page_size.get() + 1).await?;
         let (records, next_page_token) = cut(records, page_size.get(), |record| record.coupon_no.to_string());
         let coupons = records.into_iter().map(|record| self.complete_coupon(shop_id, &record, now)).collect();
-        Ok(CouponsListResult { coupons, next_page_token })
+        let manage_link = Some(self.config().links.coupon_management(shop_id));
+        Ok(CouponsListResult { coupons, next_page_token, manage_link })
     }
 
     /// `workbench.coupons.get`.
@@ -148,7 +149,7 @@ impl Workbench {
         self.prepare_coupon_card(caller, params).await?.send().await.map(drop)
     }
 
-    /// Makes a coupon, once for each name that the agent's client gives it.
+    /// Makes a coupon, once for each name that this agent's client gives it: another agent's client may give the same.
     async fn make(
         &self,
         caller: &Caller,
@@ -159,17 +160,18 @@ impl Workbench {
         made: impl Fn(&Shelf, Timestamp) -> Result<Coupon, WorkbenchError> + Send + Sync,
     ) -> Result<CouponResult, WorkbenchError> {
         let shop_id = &caller.scope.shop_id;
-        let wanted = Wanted { client_coupons: vec![client_coupon_id.clone()], ..wanted };
+        let made_as = (caller.scope.user_id.clone(), client_coupon_id);
+        let wanted = Wanted { client_coupons: vec![made_as.clone()], ..wanted };
         let deed = deed(caller, action, &id);
         let record = self.change(shop_id, &wanted, deed, |loaded, now| {
-            let known = |record: &&CouponRecord| record.client_coupon_id.as_ref() == Some(&client_coupon_id);
+            let known = |record: &&CouponRecord| record.made_as.as_ref() == Some(&made_as);
             if let Some(known) = loaded.coupons.values().find(known) {
                 return Ok((ShopChanges::default(), known.clone()));
             }
             let record = CouponRecord {
                 coupon: made(loaded, now)?,
                 deactivated: false,
-                client_coupon_id: Some(client_coupon_id.clone()),
+                made_as: Some(made_as.clone()),
                 coupon_no: 0,
                 version: 0,
             };

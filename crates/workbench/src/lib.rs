@@ -6,6 +6,7 @@
 //! cards true, `intake` takes what the shop's systems write, `owed` brings into conversations what happened outside of them, `timekeeper` does what is due.
 
 mod acts;
+mod audit;
 mod beside;
 mod cards;
 mod config;

@@ -70,7 +70,11 @@ impl Workbench {
         let (records, next_page_token) =
             cut(records, size, |record| at(record.order.create_time, record.order.id.as_str()));
         let orders = self.complete(shop_id, records, scope.side()).await?;
-        Ok(OrdersListResult { orders, next_page_token, total_count })
+        let manage_link = match scope.side() {
+            Side::Shop => Some(self.config().links.order_management(shop_id)),
+            Side::Buyer => None,
+        };
+        Ok(OrdersListResult { orders, next_page_token, total_count, manage_link })
     }
 
     /// `workbench.orders.get` and `buyer.orders.get`.
@@ -85,15 +89,14 @@ impl Workbench {
         Ok(OrderResult { order })
     }
 
-    /// Of the orders with these ids those of this buyer, complete, as an agent sees them.
+    /// This buyer's orders of these ids, however they are written, complete, as an agent sees them.
     pub(crate) async fn orders_of(
         &self,
         shop_id: &ShopId,
         buyer_id: &UserId,
         ids: &[OrderId],
     ) -> Result<Vec<Order>, WorkbenchError> {
-        let records = self.store().orders(shop_id, ids).await?;
-        let records = records.into_iter().filter(|record| record.order.user_id == *buyer_id).collect();
+        let records = self.store().orders_named(shop_id, buyer_id, ids).await?;
         self.complete(shop_id, records, Side::Shop).await
     }
 

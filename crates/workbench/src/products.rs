@@ -17,7 +17,7 @@ use crate::{
     page::{cut, read},
     rules::{
         fields::{QUERY_CHARS, sought},
-        products::{alternatives, price_range},
+        products::{alternatives, on_sale, price_range},
     },
 };
 
@@ -51,14 +51,21 @@ impl Workbench {
         Ok(ProductsListResult { products, next_page_token })
     }
 
-    /// `workbench.products.get` and `buyer.products.get`. A buyer sees only what is sold.
+    /// `workbench.products.get` and `buyer.products.get`. A buyer sees only what is sold: no variants that
+    /// are not, and not the shop's own numbers.
     pub async fn products_get(
         &self,
         caller: &Caller,
         params: ProductParams,
     ) -> Result<ProductResult, WorkbenchError> {
         let record = self.product_record(&caller.scope, &params.product_id).await?;
-        Ok(ProductResult { product: self.complete_product(&caller.scope.shop_id, record) })
+        let product = self.complete_product(&caller.scope.shop_id, record);
+        Ok(ProductResult {
+            product: match caller.scope.side() {
+                Side::Shop => product,
+                Side::Buyer => on_sale(product),
+            },
+        })
     }
 
     /// `workbench.products.alternatives`: what is in stock and nearest to a product.

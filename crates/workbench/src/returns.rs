@@ -1,7 +1,7 @@
 //! Returns and refunds: what can be returned, what is asked for, and the shop's answer.
 
 use deskwire_protocol::{
-    ShopId,
+    ShopId, UserId,
     card::{CardKind, ThingKind},
     ids::{OrderId, ReturnId},
     order::OrderParams,
@@ -10,7 +10,9 @@ use deskwire_protocol::{
         ReturnSubmitParams, ReturnsListParams, ReturnsListResult, SellerAction,
     },
 };
-use deskwire_store::{OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Wanted};
+use deskwire_store::{
+    OrderRecord, PostRecord, ReturnQuery, ReturnRequestRecord, Shelf, ShopChanges, Side, Wanted,
+};
 
 use crate::{
     Caller, Workbench, WorkbenchError,
@@ -56,12 +58,14 @@ impl Workbench {
         query: ReturnQuery,
         size: u32,
     ) -> Result<ReturnsListResult, WorkbenchError> {
-        let shop_id = &caller.scope.shop_id;
+        let (shop_id, for_side) = (&caller.scope.shop_id, caller.scope.side());
         let records = self.store().returns(shop_id, &query, size + 1).await?;
         let (records, next_page_token) =
             cut(records, size, |record| at(record.request.update_time, record.request.return_id.as_str()));
-        let returns =
-            records.into_iter().map(|record| self.complete_return(shop_id, record.request)).collect();
+        let returns = records
+            .into_iter()
+            .map(|record| self.complete_return(shop_id, record.request, for_side))
+            .collect();
         Ok(ReturnsListResult { returns, next_page_token })
     }
 
@@ -73,7 +77,8 @@ impl Workbench {
     ) -> Result<ReturnResult, WorkbenchError> {
         let record = self.store().return_request(&caller.scope.shop_id, &params.return_id).await?;
         let record = record.ok_or(WorkbenchError::NotFound)?;
-        Ok(ReturnResult { request: self.complete_return(&caller.scope.shop_id, record.request) })
+        let request = self.complete_return(&caller.scope.shop_id, record.request, caller.scope.side());
+        Ok(ReturnResult { request })
     }
 
     /// `workbench.returns.eligibility` and `buyer.returns.eligibility`.
@@ -132,13 +137,7 @@ impl Workbench {
             let (packages, returns) = file_of(loaded, &order.id);
             let file = OrderFile { order, packages: &packages, returns: &returns };
             let request = returns::submit(file, &params, return_id.clone(), &times, now)?;
-            let post = PostRecord {
-                post_no: 0,
-                buyer_id: scope.user_id.clone(),
-                client_message_id: post_id("return", request.return_id.as_str())?,
-                kind: CardKind::ReturnRefund,
-                reference: request.return_id.to_string(),
-            };
+            let post = told(&request, &scope.user_id)?;
             let record = ReturnRequestRecord {
                 answer_due_time: returns::answer_due_time(&request),
                 buyer_id: scope.user_id.clone(),
@@ -148,7 +147,7 @@ impl Workbench {
             Ok((ShopChanges { returns: vec![record], posts: vec![post], ..ShopChanges::default() }, request))
         });
         let request = request.await?;
-        Ok(ReturnResult { request: self.complete_return(&scope.shop_id, request) })
+        Ok(ReturnResult { request: self.complete_return(&scope.shop_id, request, scope.side()) })
     }
 
     /// `workbench.returns.approve`.
@@ -192,7 +191,7 @@ impl Workbench {
                 Answered::Now(request) => Ok((changed(record, (*request).clone()), *request)),
             }
         });
-        Ok(ReturnResult { request: self.complete_return(shop_id, request.await?) })
+        Ok(ReturnResult { request: self.complete_return(shop_id, request.await?, caller.scope.side()) })
     }
 
     /// Approves what the shop did not answer in time.
@@ -226,11 +225,28 @@ impl Workbench {
         ReturnTimes { window: config.return_window, answer_within: config.return_answer }
     }
 
-    pub(crate) fn complete_return(&self, shop_id: &ShopId, mut request: Return) -> Return {
+    /// Adds what follows from the request, as this side may see it: a record's note is the shop's own.
+    pub(crate) fn complete_return(&self, shop_id: &ShopId, mut request: Return, side: Side) -> Return {
+        if side == Side::Buyer {
+            for record in &mut request.records {
+                record.note = None;
+            }
+        }
         let links = &self.config().links;
         request.link = Some(links.returns(shop_id, &request.order_id, Some(&request.return_id)));
         request
     }
+}
+
+/// The message that tells of a buyer's request in the buyer's conversation, owed to it.
+pub(crate) fn told(request: &Return, buyer_id: &UserId) -> Result<PostRecord, WorkbenchError> {
+    Ok(PostRecord {
+        post_no: 0,
+        buyer_id: buyer_id.clone(),
+        client_message_id: post_id("return", request.return_id.as_str())?,
+        kind: CardKind::ReturnRefund,
+        reference: request.return_id.to_string(),
+    })
 }
 
 /// The return in its new state.

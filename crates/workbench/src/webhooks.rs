@@ -136,7 +136,7 @@ impl Workbench {
                     }
                     Happened::Return(_, ReturnRequestRecord { request, .. }) => {
                         let sequence = sequences.of_order(&request.order_id);
-                        let request = &self.complete_return(shop_id, request.clone());
+                        let request = &self.complete_return(shop_id, request.clone(), Side::Shop);
                         event(kind, now, sequence, &OfReturn { request })
                     }
                     Happened::Product(record) => {
@@ -348,13 +348,7 @@ mod tests {
     }
 
     fn coupon_record() -> CouponRecord {
-        CouponRecord {
-            coupon: coupon(),
-            deactivated: false,
-            client_coupon_id: None,
-            coupon_no: 1,
-            version: 2,
-        }
+        CouponRecord { coupon: coupon(), deactivated: false, made_as: None, coupon_no: 1, version: 2 }
     }
 
     fn claim(number: u32) -> ClaimRecord {

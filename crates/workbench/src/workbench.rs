@@ -10,12 +10,13 @@ use deskwire_protocol::{
     ids::OrderId,
     order::{Editor, EditorKind},
 };
-use deskwire_store::{AuditRecord, CouponRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
+use deskwire_store::{CouponRecord, Scope, Shelf, ShopChanges, Side, Store, Wanted};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     LocaleError, WorkbenchConfig, WorkbenchError,
+    audit::{self, Doing},
     intake::Intake,
     locale::{Locale, Speech, Speeches},
 };
@@ -199,7 +200,7 @@ impl Workbench {
         id.parse().map_err(|problem| WorkbenchError::invalid("id", problem))
     }
 
-    /// Changes things of a shop: loads under locks, asks `decide`, writes all or nothing with a row of audit, then tells
+    /// Changes things of a shop: loads under locks, asks `decide`, writes all or nothing with its rows of audit, then tells
     /// the open workbenches and wakes those who keep cards true. `decide` is asked again where someone else was first.
     pub(crate) async fn change<R: Send>(
         &self,
@@ -228,9 +229,7 @@ impl Workbench {
         let decided = self.store().change(shop_id, wanted, now, |loaded| match decide(loaded, now) {
             Ok((mut changes, answer)) => {
                 let notices = notices(loaded, &changes, now);
-                if !changes.is_empty() {
-                    changes.audit.push(deed.record(now));
-                }
+                changes.audit = audit::rows(loaded, &changes, deed.doing(now));
                 changes.webhook_events = self.webhook_events(shop_id, loaded, &changes, now);
                 let owes = !changes.posts.is_empty();
                 (changes, Ok((answer, notices, owes)))
@@ -250,18 +249,9 @@ impl Workbench {
 }
 
 impl Deed {
-    fn record(&self, time: Timestamp) -> AuditRecord {
+    fn doing(&self, now: Timestamp) -> Doing<'_> {
         let Self { editor, action, kind, id } = self;
-        AuditRecord {
-            time,
-            actor_kind: editor.kind,
-            actor_id: editor.id.clone(),
-            action,
-            thing_kind: kind.as_str(),
-            thing_id: id.clone(),
-            result: "ok",
-            detail: None,
-        }
+        Doing { editor, action, target: Some((*kind, id.as_str())), now }
     }
 }
 

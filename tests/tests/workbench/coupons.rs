@@ -36,6 +36,8 @@ everywhere! {
         assert_eq!((&coupon["status"], &coupon["remaining"]), (&json!("ONGOING"), &json!(9)));
         assert_eq!(coupon["threshold"]["min_spend"]["amount"], "20.00");
         assert_eq!(coupon["link"], "/shops/shop-1/coupons/c-1");
+        let page = scene.bo.call("workbench.coupons.list", json!({})).await.unwrap();
+        assert_eq!(page["manage_link"], "/shops/shop-1/coupons", "where `Manage coupons` leads");
     }
 
     async fn c3_coupons_are_created_edited_duplicated_and_ended_by_the_rules(setting: Setting) {
@@ -67,6 +69,19 @@ everywhere! {
         assert_eq!(again["coupon"]["version"], ended["coupon"]["version"], "ended once");
         let error = scene.ana.call("buyer.coupons.claim", json!({"coupon_id": "c-begun"})).await.unwrap_err();
         assert_eq!(error.data["not_sendable_code"], "DEACTIVATED");
+    }
+
+    async fn c3_two_agents_whose_clients_choose_one_id_make_a_coupon_each(setting: Setting) {
+        let mut scene = Scene::set(setting, &[]).await;
+        let mut carla = scene.server.agent("carla").await;
+        let bos = with(terms("Bo's"), json!({"client_coupon_id": "same"}));
+        let carlas = with(terms("Carla's"), json!({"client_coupon_id": "same"}));
+        let made = scene.bo.call("workbench.coupons.create", bos.clone()).await.unwrap()["coupon"].clone();
+        let other = carla.call("workbench.coupons.create", carlas).await.unwrap()["coupon"].clone();
+        assert_eq!((&made["title"], &other["title"]), (&json!("Bo's"), &json!("Carla's")));
+        assert_ne!(made["id"], other["id"]);
+        let again = scene.bo.call("workbench.coupons.create", bos).await.unwrap();
+        assert_eq!(again["coupon"]["id"], made["id"], "each is made once");
     }
 
     async fn c4_a_buyer_claims_on_the_card_in_one_action_and_the_agent_sees_it(setting: Setting) {

@@ -53,6 +53,16 @@ pub(crate) fn delivered(id: &str, buyer: &str) -> Value {
     with(order(id, buyer, "DELIVERED"), json!({ "delivery_time": now() - DAY, "paid_time": now() - 2 * DAY }))
 }
 
+/// An order as the shop's systems write it: without what the server makes of it.
+pub(crate) fn bare(order: &Value) -> Value {
+    let mut order = order.clone();
+    order.as_object_mut().unwrap().retain(|field, _| {
+        !["reminder", "pending_actions", "seller_note", "packages", "returns", "links"]
+            .contains(&field.as_str())
+    });
+    order
+}
+
 /// A parcel of an order, on its way.
 pub(crate) fn package(id: &str, order: &str) -> Value {
     json!({
@@ -117,6 +127,14 @@ impl Scene {
         let here = ana.open().await;
         bo.attach(&here).await;
         Self { server, ana, bo, here }
+    }
+
+    /// What the shop's own systems are answered.
+    pub(crate) async fn rest(&self, key: &str, method: &str, path: &str, body: &Value) -> Value {
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        let path = format!("/api/v1{path}");
+        self.server.request(method, &path, &headers, &body.to_string()).await.json()
     }
 
     /// Params of a card's sending.

@@ -26,6 +26,17 @@ everywhere! {
         assert_eq!(list(&mut scene, json!({"order_id": "DE-200"})).await, ["DE-200"]);
         assert_eq!(list(&mut scene, json!({"order_id": "100", "status": "COMPLETED"})).await, ["DE-100-old"]);
         assert_eq!(list(&mut scene, json!({"order_id": "%"})).await, [""; 0], "no pattern of SQL");
+        for written in [" DE-200 ", "#DE-200", "# de-200", "ＤＥ－２００"] {
+            assert_eq!(list(&mut scene, json!({"order_id": written})).await, ["DE-200"], "{written}");
+        }
+    }
+
+    async fn o5_the_order_management_page_is_told_to_agents_and_to_no_buyer(setting: Setting) {
+        let mut scene = Scene::set(setting, &[("orders", vec![order("o-1", "ana", "IN_TRANSIT")])]).await;
+        let page = scene.bo.call("workbench.orders.list", json!({"buyer_id": "ana"})).await.unwrap();
+        assert_eq!(page["manage_link"], "/shops/shop-1/orders");
+        let page = scene.ana.call("buyer.orders.list", json!({})).await.unwrap();
+        assert_eq!((ids(&page["orders"]), page.get("manage_link")), (vec!["o-1"], None));
     }
 
     async fn o4_an_order_shows_all_that_the_guide_names(setting: Setting) {
@@ -191,5 +202,17 @@ everywhere! {
         let named = scene.bo.push("workbench.orders").await;
         assert_eq!(named["message_id"], sent["message_id"]);
         assert_eq!(ids(&named["orders"]), ["576461413038785752"], "another buyer's order is not hers to name");
+    }
+
+    async fn o8_an_order_id_opens_its_order_however_it_is_written(setting: Setting) {
+        let orders = vec![order("DEMO-1008", "ana", "IN_TRANSIT"), order("demo-1009", "cleo", "IN_TRANSIT")];
+        let mut scene = Scene::set(setting, &[("orders", orders)]).await;
+        scene.bo.push("workbench.orders").await;
+        scene.ana.say(&scene.here, "Not DEMO-1009.").await;
+        for text in ["demo-1008?", "Where is #Demo-1008", "ＤＥＭＯ－１００８", "DEMO-\u{200b}1008"] {
+            let sent = scene.ana.say(&scene.here, text).await;
+            let named = scene.bo.push("workbench.orders").await;
+            assert_eq!((&named["message_id"], ids(&named["orders"])), (&sent["message_id"], vec!["DEMO-1008"]), "{text}");
+        }
     }
 }

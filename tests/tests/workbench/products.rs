@@ -1,9 +1,9 @@
 //! D1 to D5: products.
 
-use deskwire_tests::{Client, everywhere};
+use deskwire_tests::{Client, User, everywhere};
 use serde_json::{Value, json};
 
-use crate::fixtures::{Scene, action, coupon, ids, product, with};
+use crate::fixtures::{Scene, action, bare, coupon, ids, now, product, with};
 
 async fn found(scene: &mut Scene, params: Value) -> Vec<String> {
     let page = scene.bo.call("workbench.products.list", params).await.unwrap();
@@ -21,6 +21,8 @@ everywhere! {
             (json!({"query": "sell-p-2", "by": "SELLER_SKU"}), vec!["p-2"]),
             (json!({"query": "sell-p-2", "by": "TITLE"}), vec![]),
             (json!({"query": "sell-p-2"}), vec!["p-2"]),
+            (json!({"query": "LINEN,"}), vec!["p-2"]),
+            (json!({"query": "linen-shirt"}), vec!["p-2"]),
             (json!({"query": "\" OR *"}), vec![]),
             (json!({}), vec!["p-2", "p-1"]),
         ] {
@@ -77,6 +79,19 @@ everywhere! {
         assert_eq!(left["product"]["skus"][0]["inventory"], 2);
     }
 
+    async fn d4_a_buyer_sees_the_variants_that_are_sold_and_none_of_the_shops_own_numbers(setting: Setting) {
+        let mut half = product("p-1", "Linen shirt", 3);
+        half["skus"][1]["status"] = "DRAFT".into();
+        let mut scene = Scene::set(setting, &[("products", vec![half])]).await;
+        let seen = scene.ana.call("buyer.products.get", json!({"product_id": "p-1"})).await.unwrap()["product"].clone();
+        assert_eq!(ids(&seen["skus"]), ["p-1-m"], "{seen}");
+        assert_eq!((seen["skus"][0].get("seller_sku"), &seen["stock"]), (None, &json!(3)));
+        assert_eq!(seen["price_range"]["max"]["amount"], "25.00");
+        let whole = scene.bo.call("workbench.products.get", json!({"product_id": "p-1"})).await.unwrap();
+        assert_eq!(ids(&whole["product"]["skus"]), ["p-1-m", "p-1-l"]);
+        assert_eq!(whole["product"]["skus"][0]["seller_sku"], "SELL-p-1-M");
+    }
+
     async fn d4_an_order_that_cannot_be_is_refused_and_takes_nothing(setting: Setting) {
         let things = [
             ("products", vec![product("p-1", "Linen shirt", 1)]),
@@ -120,6 +135,46 @@ everywhere! {
         assert_eq!(again["result"]["order"]["id"], placed["id"], "what was ordered by this name is answered");
         let hose = scene.bo.call("workbench.products.get", json!({"product_id": "p-2"})).await.unwrap();
         assert_eq!(hose["product"]["skus"][0]["inventory"], 3);
+    }
+
+    async fn d4_an_order_that_the_shop_cancels_gives_back_stock_and_coupon_once(setting: Setting) {
+        let things = [
+            ("products", vec![product("p-1", "Linen shirt", 3)]),
+            ("coupons", vec![coupon("c-1", "Five off", 9)]),
+        ];
+        let mut scene = Scene::set(setting, &things).await;
+        let key = scene.server.api_key(User::SHOP, &[]).await;
+        scene.ana.call("buyer.coupons.claim", json!({"coupon_id": "c-1"})).await.unwrap();
+        let buy = |id: &str| json!({"client_order_id": id, "sku_id": "p-1-m", "quantity": 2, "coupon_id": "c-1"});
+        let placed = scene.ana.call("buyer.orders.place", buy("first")).await.unwrap()["order"].clone();
+        let path = format!("/orders/{}", placed["id"].as_str().unwrap());
+        let over = json!({"status": "CANCELLED", "cancel_reason": "Sold elsewhere", "cancellation_initiator": "SELLER"});
+        let cancelled = with(bare(&placed), over);
+        for result in ["CHANGED", "UNCHANGED"] {
+            assert_eq!(scene.rest(&key, "PUT", &path, &cancelled).await["result"], result);
+        }
+        let left = scene.bo.call("workbench.products.get", json!({"product_id": "p-1"})).await.unwrap();
+        assert_eq!((&left["product"]["skus"][0]["inventory"], &left["product"]["stock"]), (&json!(3), &json!(6)));
+        let used = scene.bo.call("workbench.coupons.get", json!({"coupon_id": "c-1"})).await.unwrap();
+        assert_eq!((&used["coupon"]["claimed_count"], &used["coupon"]["redeemed_count"]), (&json!(1), &json!(0)));
+        scene.ana.call("buyer.orders.place", buy("second")).await.expect("both can be used again");
+    }
+
+    async fn d4_an_order_keeps_its_time_to_pay_whatever_the_shops_systems_leave_out(setting: Setting) {
+        let mut scene = Scene::set(setting, &[("products", vec![product("p-1", "Linen shirt", 3)])]).await;
+        let key = scene.server.api_key(User::SHOP, &[]).await;
+        let buy = json!({"client_order_id": "x", "sku_id": "p-1-m", "quantity": 1});
+        let placed = scene.ana.call("buyer.orders.place", buy).await.unwrap()["order"].clone();
+        let path = format!("/orders/{}", placed["id"].as_str().unwrap());
+        let mut document = with(bare(&placed), json!({"delivery_option_name": "Express"}));
+        document.as_object_mut().unwrap().remove("deadlines").expect("it has a time to pay");
+        assert_eq!(scene.rest(&key, "PUT", &path, &document).await["result"], "CHANGED");
+        let order = scene.rest(&key, "GET", &path, &Value::Null).await["order"].clone();
+        assert_eq!((&order["deadlines"], &order["delivery_option_name"]), (&placed["deadlines"], &json!("Express")));
+        let paid = with(document, json!({"status": "AWAITING_SHIPMENT", "paid_time": now()}));
+        assert_eq!(scene.rest(&key, "PUT", &path, &paid).await["result"], "CHANGED");
+        let order = scene.rest(&key, "GET", &path, &Value::Null).await["order"].clone();
+        assert_eq!(order["deadlines"].get("payment_due_time"), None, "{order}");
     }
 
     async fn d5_what_is_out_of_stock_has_alternatives_to_send_instead(setting: Setting) {

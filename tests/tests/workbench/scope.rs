@@ -8,10 +8,32 @@ use futures::future::join_all;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::fixtures::{coupon, delivered, now, package, product};
+use crate::fixtures::{HOUR, coupon, delivered, money, now, package, product};
 
 /// A word that stands in everything the victim's shop has, and must never be told to others.
 const SECRET: &str = "S3CRET";
+
+/// A word that stands in everything that the shop keeps for itself, and must not be told even to the buyer whose it is.
+const INTERNAL: &str = "1NTERNAL";
+
+/// A return that the platform has worked on, with what it wrote for the shop.
+fn noted_return(id: &str, order: &str) -> Value {
+    let made = now() - HOUR;
+    let record = |event: &str, role: &str| json!({"event": event, "role": role, "description": "A step.", "note": format!("{SECRET} {INTERNAL}"), "create_time": made});
+    json!({
+        "return_id": id, "order_id": order, "return_type": "RETURN_AND_REFUND",
+        "return_status": "AWAITING_BUYER_SHIP", "return_reason": "damaged", "role": "OPERATOR",
+        "create_time": made, "update_time": made,
+        "refund_amount": {
+            "currency": "EUR", "refund_subtotal": money("25.00"), "refund_shipping_fee": money("0.00"),
+            "refund_tax": money("0.00"), "refund_total": money("25.00"),
+        },
+        "return_line_items": [{
+            "order_line_item_id": "1", "sku_id": "p-shirt-m", "product_name": "Linen shirt", "quantity": 1,
+        }],
+        "records": [record("RETURN_OR_REFUND_REQUEST_PENDING", "OPERATOR"), record("AWAITING_BUYER_SHIP", "SELLER")],
+    })
+}
 
 /// A shop that has one of each thing, its buyer and its agent in conversation.
 struct Victim {
@@ -29,8 +51,9 @@ impl Victim {
         let options = ServerOptions::new(setting).env("DESKWIRE_GATEWAY__FRAME_BURST", 1_000_000);
         let server = options.start().await;
         let things = [
-            ("orders", vec![delivered("o-victim", "ana")]),
+            ("orders", vec![delivered("o-victim", "ana"), delivered("o-victim-noted", "ana")]),
             ("packages", vec![package("pk-victim", "o-victim")]),
+            ("returns", vec![noted_return("r-victim-noted", "o-victim-noted")]),
             ("products", vec![product("p-victim", &format!("{SECRET} shirt"), 5)]),
             ("coupons", vec![coupon("c-victim", &format!("{SECRET} off"), 5)]),
         ];
@@ -40,7 +63,7 @@ impl Victim {
         let (mut ana, mut bo) = (server.buyer("ana").await, server.agent("bo").await);
         let here = ana.open().await;
         bo.attach(&here).await;
-        let note = json!({"order_id": "o-victim", "text": SECRET, "version": 0});
+        let note = json!({"order_id": "o-victim", "text": format!("{SECRET} {INTERNAL}"), "version": 0});
         bo.call("workbench.orders.note.set", note).await.unwrap();
         let card = json!({"conversation_id": here, "client_message_id": "m", "order_id": "o-victim"});
         let message = bo.call("workbench.orders.send_card", card).await.unwrap()["message_id"].clone();
@@ -51,7 +74,8 @@ impl Victim {
         });
         let request = ana.call("buyer.returns.submit", request).await.unwrap()["return"]["return_id"].clone();
         let issue = json!({
-            "conversation_id": here, "client_coupon_id": "i", "title": format!("{SECRET} sorry"), "reason": SECRET,
+            "conversation_id": here, "client_coupon_id": "i", "title": format!("{SECRET} sorry"),
+            "reason": format!("{SECRET} {INTERNAL}"),
             "discount": {"type": "PERCENT_OFF", "percentage": "10"},
         });
         let issued = bo.call("workbench.coupons.issue", issue).await.unwrap()["coupon"]["id"].clone();
@@ -201,6 +225,31 @@ everywhere! {
             assert!(walked > 10, "{walked} by {user:?}");
         }
         assert_eq!(victim.state().await, before, "nothing was changed");
+    }
+
+    async fn not_even_the_owner_is_told_what_the_shop_keeps_for_itself(setting: Setting) {
+        let victim = Victim::set(setting).await;
+        let mut ana = victim.server.buyer("ana").await;
+        let mut told = Vec::new();
+        for &name in MethodName::ALL.iter().filter(|name| name.roles().contains(&Role::Buyer)) {
+            // The session stays.
+            if name.as_str().starts_with("session.") {
+                continue;
+            }
+            told.push((name, format!("{:?}", ana.call(name.as_str(), victim.aimed(name)).await)));
+        }
+        let list = ana.call("buyer.returns.list", json!({})).await.unwrap();
+        let noted = list["returns"].as_array().unwrap().iter().find(|request| request["return_id"] == "r-victim-noted");
+        let noted = noted.expect("it is the buyer's own");
+        assert_eq!(noted["records"].as_array().unwrap().len(), 2, "every step is shown: {noted}");
+        assert_eq!(noted["records"][0].get("note"), None);
+        told.push((MethodName::BuyerReturnsList, list.to_string()));
+        for event in ["message.created", "message.revised", "conversation.updated"] {
+            told.push((MethodName::ConversationAttach, format!("{:?}", ana.pushes_so_far(event).await)));
+        }
+        for (name, told) in told {
+            assert!(!told.contains(INTERNAL), "{} tells {told}", name.as_str());
+        }
     }
 
     async fn with_a_token_that_has_run_out_no_method_is_answered(setting: Setting) {

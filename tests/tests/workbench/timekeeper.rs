@@ -4,20 +4,10 @@
 use deskwire_tests::{User, everywhere};
 use serde_json::{Value, json};
 
-use crate::fixtures::{DAY, HOUR, Scene, coupon, delivered, now, order, product, with};
+use crate::fixtures::{DAY, HOUR, Scene, bare, coupon, delivered, now, order, product, with};
 
 /// So far ahead is a deadline that the test waits for.
 const SOON: i64 = 1_500;
-
-/// An order as the shop's systems write it: without what the server makes of it.
-fn bare(order: &Value) -> Value {
-    let mut order = order.clone();
-    order.as_object_mut().unwrap().retain(|field, _| {
-        !["reminder", "pending_actions", "seller_note", "packages", "returns", "links"]
-            .contains(&field.as_str())
-    });
-    order
-}
 
 /// Whether open workbenches are told of something that happened then or later.
 fn after(told: &Value, time: i64) -> bool {

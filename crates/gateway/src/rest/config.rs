@@ -15,6 +15,8 @@ pub struct RestConfig {
     pub request_burst: u32,
     /// Requests of one key that are being done.
     pub in_flight: usize,
+    /// Requests of one shop, by all its keys, that are being done.
+    pub in_flight_per_shop: usize,
     /// Requests of all keys that are being done on this node; more are answered 503.
     pub concurrency: usize,
 }
@@ -27,6 +29,7 @@ impl Default for RestConfig {
             requests_per_second: 100,
             request_burst: 200,
             in_flight: 16,
+            in_flight_per_shop: 32,
             concurrency: 64,
         }
     }

@@ -82,7 +82,7 @@ async fn list(
     let which = ShopCoupons { text, status, display_type, buyer_id };
     let page = PageOf { size: page_size, token: page_token };
     let (coupons, next_page_token) = call.workbench().shop_coupons(call.caller(), which, page).await?;
-    Ok(Shown(CouponsListResult { coupons, next_page_token }))
+    Ok(Shown(CouponsListResult { coupons, next_page_token, manage_link: None }))
 }
 
 async fn get(call: Call, coupon_id: CouponId, (): ()) -> Result<Shown<CouponResult>, Refusal> {

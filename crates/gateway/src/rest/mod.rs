@@ -47,7 +47,7 @@ use limits::Limits;
 pub(crate) struct Rest {
     config: RestConfig,
     limits: Limits,
-    /// Requests that may be under way at once.
+    /// Requests that may be done at once.
     places: Semaphore,
 }
 

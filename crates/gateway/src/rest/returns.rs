@@ -49,7 +49,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "Writes a return.",
             put_one::<Return>,
         )
-        .described("Its order must be there. A status without a record of it gets one."),
+        .described(
+            "Its order must be there. A status without a record of it gets one. A new request of a buyer's (`role` is BUYER, \
+             and it is pending) stands in the buyer's conversation at once, as one that was made there.",
+        ),
         Endpoint::new(
             (Method::POST, "/returns/{return_id}/approve"),
             "returns.approve",

@@ -1,5 +1,6 @@
-//! The way of a request: a place among those under way, the key, its scope, its turn, the body, then the endpoint; each
-//! within its time. Whatever comes of it is answered, counted, and known by an id.
+//! The way of a request: the key, its scope, its turn, the body, a place among those that are done, then the endpoint;
+//! each within its time. While its body is on its way a request holds a place of its key and its shop, and none of all.
+//! Whatever comes of it is answered, counted, and known by an id.
 
 use std::{
     collections::BTreeMap,
@@ -16,9 +17,10 @@ use axum::{
     routing::{MethodFilter, MethodRouter, get, on},
 };
 use deskwire_protocol::{ErrorObject, ErrorType};
-use tokio::time::timeout;
+use tokio::{sync::SemaphorePermit, time::timeout};
 
 use super::{
+    Rest,
     bearer::Bearer,
     body,
     endpoint::{Call, Endpoint, Given},
@@ -92,15 +94,14 @@ async fn answer(gate: Arc<Gate>, endpoint: Arc<Endpoint>, request: Request) -> R
 
 async fn take(gate: &Arc<Gate>, endpoint: &Endpoint, request: Request) -> Result<Response, Refusal> {
     let (rest, deadline) = (&gate.rest, gate.config.request_timeout);
-    let Ok(_place) = rest.places.try_acquire() else {
-        let error =
-            ErrorObject::new(ErrorType::ServiceUnavailable, "too many requests are under way, try again");
-        return Err(error.with_retry_after(BUSY_RETRY).into());
-    };
     let (mut parts, body) = request.into_parts();
-    let bearer = in_time(deadline, Bearer::of(&parts.headers, gate)).await?;
+    let bearer = {
+        // Whoever asks without a key costs no more than what there is room for.
+        let _place = place(rest)?;
+        in_time(deadline, Bearer::of(&parts.headers, gate)).await?
+    };
     bearer.may(endpoint.scope)?;
-    let _turn = rest.limits.enter(&bearer.key().key_id)?;
+    let _turn = rest.limits.enter(&bearer.key().key_id, &bearer.key().shop_id)?;
     let path = path_part(&mut parts).await;
     let body = if endpoint.reads_body {
         body::must_be_json(&parts.headers)?;
@@ -108,12 +109,22 @@ async fn take(gate: &Arc<Gate>, endpoint: &Endpoint, request: Request) -> Result
     } else {
         Bytes::new()
     };
+    let _place = place(rest)?;
     let query = parts.uri.query().map(str::to_owned);
     let given = Given { path, query, headers: parts.headers, body };
     let running = endpoint.begin(Call { gate: gate.clone(), bearer }, given)?;
     // On a task of its own: a client that goes away leaves no change half told.
     let done = gate.tasks.spawn(in_time(deadline, running)).await;
     done.unwrap_or_else(|_| Err(refusal::unanswered(endpoint.name).into()))
+}
+
+/// A place among those that are done on this node.
+fn place(rest: &Rest) -> Result<SemaphorePermit<'_>, Refusal> {
+    rest.places.try_acquire().map_err(|_| {
+        let error =
+            ErrorObject::new(ErrorType::ServiceUnavailable, "too many requests are under way, try again");
+        error.with_retry_after(BUSY_RETRY).into()
+    })
 }
 
 /// What stands in the path where the endpoint has a name; none where it is no UTF-8.

@@ -13,7 +13,7 @@ use deskwire_protocol::{
 };
 use deskwire_store::{
     ApiScope::{WebhooksRead, WebhooksWrite},
-    AuditRecord, DeliveryRetry, StoreError, WebhookRecord,
+    AuditRecord, AuditResult, DeliveryRetry, StoreError, WebhookRecord,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -279,7 +279,7 @@ async fn create(call: Call, (): (), Body(create): Body<WebhookCreate>) -> Result
         update_time: now,
     };
     let limit = call.gate.config.webhooks.per_shop;
-    let audit = audit(&call, "webhooks.create", &webhook.webhook_id, now);
+    let audit = audit(&call, "webhooks.create", &webhook.webhook_id, AuditResult::Created, now);
     if !call.gate.store.create_webhook(&webhook, limit, audit).await.map_err(of_store)? {
         let error = ErrorObject::new(ErrorType::LimitReached, format!("a shop has at most {limit} webhooks"));
         return Err(error.with_limit(u64::from(limit)).into());
@@ -303,7 +303,10 @@ async fn update(
         check(&call, url)?;
     }
     let now = call.gate.clock.now();
-    let audit = audit(&call, "webhooks.update", &webhook_id, now);
+    let mut audit = audit(&call, "webhooks.update", &webhook_id, AuditResult::Changed, now);
+    let named = [("url", url.is_some()), ("events", events.is_some()), ("enabled", enabled.is_some())];
+    let named: Vec<&str> = named.into_iter().filter_map(|(name, said)| said.then_some(name)).collect();
+    audit.detail = Some(named.join(", ")).filter(|named| !named.is_empty());
     let change = move |webhook: &mut WebhookRecord| {
         webhook.url = url.unwrap_or_else(|| webhook.url.clone());
         webhook.events = events.unwrap_or_else(|| webhook.events.clone());
@@ -323,7 +326,7 @@ async fn update(
 }
 
 async fn delete(call: Call, webhook_id: WebhookId, (): ()) -> Result<Removed, Refusal> {
-    let audit = audit(&call, "webhooks.delete", &webhook_id, call.gate.clock.now());
+    let audit = audit(&call, "webhooks.delete", &webhook_id, AuditResult::Removed, call.gate.clock.now());
     let deleted = call.gate.store.delete_webhook(call.bearer.shop_id(), &webhook_id, audit).await;
     if deleted.map_err(of_store)? { Ok(Removed) } else { Err(not_found().into()) }
 }
@@ -335,7 +338,7 @@ async fn rotate_secret(
 ) -> Result<Shown<WebhookSecretResult>, Refusal> {
     let now = call.gate.clock.now();
     let until = now.plus(call.gate.config.webhooks.older_secret_for);
-    let audit = audit(&call, "webhooks.rotate_secret", &webhook_id, now);
+    let audit = audit(&call, "webhooks.rotate_secret", &webhook_id, AuditResult::Changed, now);
     let change = move |webhook: &mut WebhookRecord| {
         let older = std::mem::replace(&mut webhook.secret, draw_secret());
         webhook.older_secret = Some((older, until));
@@ -405,7 +408,13 @@ fn with_secret(webhook: &WebhookRecord, now: Timestamp) -> WebhookSecretResult {
     }
 }
 
-fn audit(call: &Call, action: &'static str, webhook_id: &WebhookId, now: Timestamp) -> AuditRecord {
+fn audit(
+    call: &Call,
+    action: &'static str,
+    webhook_id: &WebhookId,
+    result: AuditResult,
+    now: Timestamp,
+) -> AuditRecord {
     let editor = call.caller().editor();
     AuditRecord {
         time: now,
@@ -414,7 +423,7 @@ fn audit(call: &Call, action: &'static str, webhook_id: &WebhookId, now: Timesta
         action,
         thing_kind: "WEBHOOK",
         thing_id: webhook_id.to_string(),
-        result: "ok",
+        result,
         detail: None,
     }
 }

@@ -141,6 +141,7 @@ struct Rest {
     requests_per_second: NonZeroU32,
     request_burst: NonZeroU32,
     in_flight: NonZeroU32,
+    in_flight_per_shop: NonZeroU32,
     concurrency: NonZeroU32,
 }
 
@@ -175,11 +176,13 @@ struct WorkbenchSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LinkSettings {
+    order_management: String,
     order_detail: String,
     tracking: String,
     returns: String,
     return_request: String,
     product_detail: String,
+    coupon_management: String,
     coupon_detail: String,
 }
 
@@ -469,6 +472,7 @@ impl Settings {
             requests_per_second: rest.requests_per_second.get(),
             request_burst: rest.request_burst.get(),
             in_flight: count(rest.in_flight),
+            in_flight_per_shop: count(rest.in_flight_per_shop),
             concurrency: count(rest.concurrency),
         }
     }
@@ -486,9 +490,26 @@ impl Settings {
 
 impl LinkSettings {
     fn templates(&self) -> LinkTemplates {
-        let Self { order_detail, tracking, returns, return_request, product_detail, coupon_detail } =
-            self.clone();
-        LinkTemplates { order_detail, tracking, returns, return_request, product_detail, coupon_detail }
+        let Self {
+            order_management,
+            order_detail,
+            tracking,
+            returns,
+            return_request,
+            product_detail,
+            coupon_management,
+            coupon_detail,
+        } = self.clone();
+        LinkTemplates {
+            order_management,
+            order_detail,
+            tracking,
+            returns,
+            return_request,
+            product_detail,
+            coupon_management,
+            coupon_detail,
+        }
     }
 }
 

@@ -118,15 +118,16 @@ impl Rows {
         match &mut self.source {
             Source::Lines(lines) => {
                 let mut bytes = Vec::new();
-                let read = lines.by_ref().take(ROW_BYTES as u64).read_until(b'\n', &mut bytes)?;
+                let read = lines.by_ref().take(ROW_BYTES as u64 + 1).read_until(b'\n', &mut bytes)?;
                 if read == 0 {
                     return Ok(None);
                 }
-                if read == ROW_BYTES && bytes.last() != Some(&b'\n') {
-                    bail!("line {} is longer than {ROW_BYTES} bytes: is this a file of rows?", self.line + 1);
-                }
                 self.offset += read as u64;
                 self.line += 1;
+                if read > ROW_BYTES && bytes.last() != Some(&b'\n') {
+                    self.offset += lines.skip_until(b'\n')? as u64;
+                    return Ok(Some((self.line, Err((None, format!("is longer than {ROW_BYTES} bytes"))))));
+                }
                 let row = match String::from_utf8(bytes) {
                     Ok(text) => {
                         let text = text.trim().trim_start_matches('\u{feff}');

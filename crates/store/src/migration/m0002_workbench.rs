@@ -35,6 +35,8 @@ const TABLES: &[&str] = &[
     )",
     "CREATE INDEX shop_order_buyer ON shop_order (shop_id, buyer_id, create_time, order_id)",
     "CREATE INDEX shop_order_buyer_status ON shop_order (shop_id, buyer_id, status, create_time, order_id)",
+    // An id as a buyer writes it.
+    "CREATE INDEX shop_order_buyer_folded ON shop_order (shop_id, buyer_id, order_id_folded)",
     // For lists of the whole shop, which are filtered within it.
     "CREATE INDEX shop_order_shop ON shop_order (shop_id, create_time, order_id, status, order_id_folded)",
     "CREATE INDEX shop_order_remind_time ON shop_order (remind_time) WHERE remind_time IS NOT NULL",
@@ -120,6 +122,7 @@ const TABLES: &[&str] = &[
         coupon_id text NOT NULL,
         display_type text NOT NULL CHECK (display_type IN ('REGULAR', 'CHAT')),
         buyer_id text,
+        maker_id text,
         client_coupon_id text,
         deactivated boolean NOT NULL,
         start_time bigint NOT NULL,
@@ -139,7 +142,8 @@ const TABLES: &[&str] = &[
         (shop_id, coupon_no, deactivated, start_time, end_time, display_type, buyer_id)",
     "CREATE INDEX coupon_turn_time ON coupon (turn_time) WHERE turn_time IS NOT NULL",
     "CREATE INDEX coupon_buyer ON coupon (shop_id, buyer_id, coupon_no) WHERE buyer_id IS NOT NULL",
-    "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, client_coupon_id) WHERE client_coupon_id IS NOT NULL",
+    "CREATE UNIQUE INDEX coupon_client_coupon_id ON coupon (shop_id, maker_id, client_coupon_id)
+        WHERE client_coupon_id IS NOT NULL",
     "CREATE TABLE coupon_claim (
         shop_id text NOT NULL,
         coupon_id text NOT NULL,

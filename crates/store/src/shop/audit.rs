@@ -24,7 +24,7 @@ impl Store {
                     record.action.into(),
                     record.thing_kind.into(),
                     record.thing_id.as_str().into(),
-                    record.result.into(),
+                    record.result.as_str().into(),
                     record.detail.clone().into(),
                 ]);
             }

@@ -10,6 +10,7 @@ use deskwire_protocol::{
         ClientCouponId, ClientOrderId, ClientReturnId, CouponId, OrderId, PackageId, ProductId, ReturnId,
         SkuId, WebhookId,
     },
+    order::OrderStatus,
     product::Product,
     webhook::Subscription,
 };
@@ -26,7 +27,7 @@ use super::{
         AuditRecord, ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PostRecord, ProductRecord,
         ReturnRequestRecord, Subject,
     },
-    search::fold,
+    search::{self, fold},
 };
 use crate::{
     PersonRecord, Side, Store, StoreError, WebhookEventRecord, row,
@@ -44,6 +45,9 @@ pub struct Wanted {
     pub orders: Vec<OrderId>,
     /// Orders by themselves.
     pub bare_orders: Vec<OrderId>,
+    /// Orders by themselves, and what was taken for them where they were placed here and still stand: the products of
+    /// their variants, and the claim that was used on them.
+    pub cancelled_orders: Vec<OrderId>,
     /// Orders that the buyer's client placed under these names.
     pub client_orders: Vec<(UserId, ClientOrderId)>,
     /// Parcels, and the orders they are of.
@@ -58,12 +62,18 @@ pub struct Wanted {
     pub skus: Vec<SkuId>,
     /// Coupons.
     pub coupons: Vec<CouponId>,
-    /// Coupons that the agent's client made under these names.
-    pub client_coupons: Vec<ClientCouponId>,
+    /// Coupons that these agents' clients made under these names.
+    pub client_coupons: Vec<(UserId, ClientCouponId)>,
     /// What buyers have of coupons.
     pub claims: Vec<(CouponId, UserId)>,
     /// Buyers and agents.
     pub people: Vec<(Side, UserId)>,
+}
+
+/// What was taken for orders that were placed here.
+struct Taken {
+    skus: Vec<SkuId>,
+    claims: Vec<(CouponId, UserId)>,
 }
 
 /// What was loaded; what the shop does not have is left out.
@@ -320,14 +330,16 @@ impl Hand<'_> {
         {
             orders.insert(row::get(&row, "order_id")?);
         }
-        let bare = wanted.bare_orders.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let bare = wanted.bare_orders.iter().chain(&wanted.cancelled_orders);
+        let bare = bare.map(ToString::to_string).collect::<BTreeSet<_>>();
         let both = orders.union(&bare).cloned().collect();
         self.load_orders(both, lock, &mut loaded).await?;
         self.load_parts_of_orders(orders, &mut loaded).await?;
+        let taken = self.load_taken(&wanted.cancelled_orders, &loaded).await?;
 
         let mut products: BTreeSet<String> = wanted.products.iter().map(ToString::to_string).collect();
         for row in self
-            .by_ids(wanted.skus.iter().map(ToString::to_string), |list, shop| {
+            .by_ids(wanted.skus.iter().chain(&taken.skus).map(ToString::to_string), |list, shop| {
                 format!("SELECT sku_id, product_id FROM sku WHERE sku_id IN ({list}) AND shop_id = {shop}")
             })
             .await?
@@ -348,7 +360,7 @@ impl Hand<'_> {
             let record = products::product(&row)?;
             loaded.products.insert(record.product.id.clone(), record);
         }
-        self.load_coupons(wanted, lock, &mut loaded).await?;
+        self.load_coupons(wanted, &taken.claims, lock, &mut loaded).await?;
         self.load_people(wanted, &mut loaded).await?;
         loaded.webhooks = self.store.enabled_webhooks(&self.transaction, self.shop_id).await?;
         Ok(loaded)
@@ -409,13 +421,45 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn load_coupons(&self, wanted: &Wanted, lock: &str, loaded: &mut Shelf) -> Result<(), StoreError> {
-        let mut coupons: BTreeSet<String> = wanted.coupons.iter().map(ToString::to_string).collect();
-        coupons.extend(wanted.claims.iter().map(|(coupon, _)| coupon.to_string()));
+    /// What was taken for these orders. The orders are locked: nothing more is taken for them meanwhile.
+    async fn load_taken(&self, orders: &[OrderId], loaded: &Shelf) -> Result<Taken, StoreError> {
+        let placed = orders.iter().filter_map(|id| loaded.orders.get(id)).filter(|record| {
+            record.client_order_id.is_some() && record.order.status != OrderStatus::Cancelled
+        });
+        let placed: Vec<&OrderRecord> = placed.collect();
+        let items = placed.iter().flat_map(|record| &record.order.line_items);
+        let mut taken = Taken { skus: items.map(|item| item.sku_id.clone()).collect(), claims: Vec::new() };
         for row in self
-            .by_ids(wanted.client_coupons.iter().map(ToString::to_string), |list, shop| {
+            .by_ids(placed.iter().map(|record| record.order.id.to_string()), |list, shop| {
                 format!(
-                    "SELECT coupon_id FROM coupon WHERE client_coupon_id IN ({list}) AND shop_id = {shop}"
+                    "SELECT coupon_id, buyer_id FROM coupon_claim WHERE order_id IN ({list}) AND shop_id = {shop}"
+                )
+            })
+            .await?
+        {
+            let coupon_id = row::needed_id(&row, "coupon_claim", "coupon_id")?;
+            taken.claims.push((coupon_id, row::user_id(&row, "coupon_claim", "buyer_id")?));
+        }
+        Ok(taken)
+    }
+
+    async fn load_coupons(
+        &self,
+        wanted: &Wanted,
+        taken: &[(CouponId, UserId)],
+        lock: &str,
+        loaded: &mut Shelf,
+    ) -> Result<(), StoreError> {
+        let claims = || wanted.claims.iter().chain(taken);
+        let mut coupons: BTreeSet<String> = wanted.coupons.iter().map(ToString::to_string).collect();
+        coupons.extend(claims().map(|(coupon, _)| coupon.to_string()));
+        let named: Vec<_> =
+            wanted.client_coupons.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        for row in self
+            .by_pairs(named, |rows, shop| {
+                format!(
+                    "SELECT t.coupon_id FROM (VALUES {rows}) AS k JOIN coupon t
+                     ON t.shop_id = {shop} AND t.maker_id = k.column1 AND t.client_coupon_id = k.column2"
                 )
             })
             .await?
@@ -434,7 +478,8 @@ impl Hand<'_> {
             let record = coupons::coupon(&row)?;
             loaded.coupons.insert(record.coupon.id.clone(), record);
         }
-        let pairs: Vec<_> = wanted.claims.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        // Each once: several orders may have used claims of one coupon.
+        let pairs: BTreeSet<_> = claims().map(|(a, b)| (a.to_string(), b.to_string())).collect();
         for row in self
             .by_pairs(pairs, |rows, shop| {
                 format!(
@@ -773,7 +818,8 @@ impl Hand<'_> {
                 coupon.id.as_str().into(),
                 row::wire_word(&display_type)?.into(),
                 coupon.issue.as_ref().map(|issue| issue.buyer_id.as_str().to_owned()).into(),
-                record.client_coupon_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+                record.made_as.as_ref().map(|(maker, _)| maker.as_str().to_owned()).into(),
+                record.made_as.as_ref().map(|(_, id)| id.as_str().to_owned()).into(),
                 record.deactivated.into(),
                 coupon.claim_duration.start_time.millis().into(),
                 coupon.claim_duration.end_time.millis().into(),
@@ -790,8 +836,8 @@ impl Hand<'_> {
         let mut params = self.store.params();
         let rows = params.rows(rows.into_iter());
         let sql = format!(
-            "INSERT INTO coupon (shop_id, coupon_id, display_type, buyer_id, client_coupon_id, deactivated, start_time,
-                 end_time, turn_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
+            "INSERT INTO coupon (shop_id, coupon_id, display_type, buyer_id, maker_id, client_coupon_id, deactivated,
+                 start_time, end_time, turn_time, total_claim_limit, redemption_limit, claimed_count, redeemed_count, update_time, version,
                  document) VALUES {rows}
              ON CONFLICT (shop_id, coupon_id) DO UPDATE SET deactivated = excluded.deactivated,
                  start_time = excluded.start_time, end_time = excluded.end_time, turn_time = excluded.turn_time,
@@ -811,7 +857,7 @@ impl Hand<'_> {
             let number = numbers.get(&coupon.id).copied().ok_or(StoreError::Collision)?;
             let stored = loaded.coupons.get(&coupon.id).map(|stored| &stored.coupon.title);
             if stored != Some(&coupon.title) {
-                texts.push((number, fold(&coupon.title)));
+                texts.push((number, search::name(&coupon.title)));
                 if stored.is_some() {
                     replaced.push(number);
                 }
@@ -916,7 +962,7 @@ impl ProductText {
         let skus: Vec<String> =
             product.skus.iter().filter_map(|sku| sku.seller_sku.as_deref()).map(fold).collect();
         Self {
-            title: fold(&product.title),
+            title: search::name(&product.title),
             product_id: fold(product.id.as_str()),
             seller_sku: skus.join("\n"),
         }

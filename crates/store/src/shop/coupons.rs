@@ -15,7 +15,7 @@ use super::{
 use crate::{Store, StoreError, row, sql::ROWS};
 
 /// What a coupon `t` is read with.
-pub(super) const COUPON: &str = "t.coupon_no, t.client_coupon_id, t.deactivated, t.claimed_count, t.redeemed_count, t.version, t.document";
+pub(super) const COUPON: &str = "t.coupon_no, t.maker_id, t.client_coupon_id, t.deactivated, t.claimed_count, t.redeemed_count, t.version, t.document";
 /// What a claim `c` is read with.
 pub(super) const CLAIM: &str =
     "c.coupon_id, c.buyer_id, c.number, c.claim_time, c.start_time, c.end_time, c.order_id, c.message_id";
@@ -46,10 +46,11 @@ pub(super) fn coupon(row: &QueryResult) -> Result<CouponRecord, StoreError> {
     let mut coupon: deskwire_protocol::coupon::Coupon = document::read(row, "coupon")?;
     coupon.claimed_count = count(row, "claimed_count")?;
     coupon.redeemed_count = count(row, "redeemed_count")?;
+    let maker_id: Option<UserId> = row::id(row, "coupon", "maker_id")?;
     Ok(CouponRecord {
         coupon,
         deactivated: row::get(row, "deactivated")?,
-        client_coupon_id: row::id(row, "coupon", "client_coupon_id")?,
+        made_as: maker_id.zip(row::id(row, "coupon", "client_coupon_id")?),
         coupon_no: row::get(row, "coupon_no")?,
         version: row::get(row, "version")?,
     })

@@ -18,6 +18,6 @@ pub use import::{ImportChange, ImportFile, ImportRefusal};
 pub use orders::{OrderQuery, ReturnQuery};
 pub use products::ProductQuery;
 pub use record::{
-    AuditRecord, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, OrderRecord, PackageRecord,
-    PostRecord, ProductRecord, ReturnRequestRecord, ShownCard, Subject,
+    AuditRecord, AuditResult, CardPlace, CardRecord, CardRefresh, ClaimRecord, CouponRecord, OrderRecord,
+    PackageRecord, PostRecord, ProductRecord, ReturnRequestRecord, ShownCard, Subject,
 };

@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use super::{
     document,
     record::{OrderRecord, PackageRecord, ReturnRequestRecord},
-    search::{fold, like},
+    search::{fold, id_part, like},
 };
 use crate::{
     Store, StoreError, row,
@@ -110,6 +110,30 @@ impl Store {
             let sql = format!(
                 "SELECT {ORDER} FROM shop_order o {NOTE} WHERE o.order_id IN ({list}) AND o.shop_id = {}",
                 params.push(shop_id.as_str())
+            );
+            for row in self.rows(sql, params).await? {
+                found.push(order(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A buyer's orders by their ids as someone wrote them: whatever their case, accents and forms.
+    pub async fn orders_named(
+        &self,
+        shop_id: &ShopId,
+        buyer_id: &UserId,
+        ids: &[OrderId],
+    ) -> Result<Vec<OrderRecord>, StoreError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(ROWS) {
+            let mut params = self.params();
+            let list = params.list(ids.iter().map(|id| fold(id.as_str()).into()));
+            let sql = format!(
+                "SELECT {ORDER} FROM shop_order o {NOTE}
+                 WHERE o.order_id_folded IN ({list}) AND o.shop_id = {} AND o.buyer_id = {}",
+                params.push(shop_id.as_str()),
+                params.push(buyer_id.as_str())
             );
             for row in self.rows(sql, params).await? {
                 found.push(order(&row)?);
@@ -479,8 +503,8 @@ fn order_filters(params: &mut Params, query: &OrderQuery) -> Result<String, Stor
     if let Some(status) = &query.status {
         condition += &format!(" AND o.status = {}", params.push(row::wire_word(status)?));
     }
-    if let Some(part) = &query.id_part {
-        condition += &format!(" AND o.order_id_folded LIKE {} ESCAPE '\\'", params.push(like(&fold(part))));
+    if let Some(part) = query.id_part.as_deref().map(id_part).filter(|part| !part.is_empty()) {
+        condition += &format!(" AND o.order_id_folded LIKE {} ESCAPE '\\'", params.push(like(&part)));
     }
     Ok(condition)
 }

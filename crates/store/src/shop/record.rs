@@ -71,8 +71,8 @@ pub struct CouponRecord {
     pub coupon: Coupon,
     /// Ended early.
     pub deactivated: bool,
-    /// As the agent's client chose, where an agent made it here.
-    pub client_coupon_id: Option<ClientCouponId>,
+    /// The agent who made it here, and what that agent's client named it.
+    pub made_as: Option<(UserId, ClientCouponId)>,
     /// Its place in lists, the newest last; 0 before it is written.
     pub coupon_no: i64,
     /// Counts its changes, claims and uses included.
@@ -205,6 +205,29 @@ pub struct PostRecord {
     pub reference: String,
 }
 
+/// What came of something that was done to a thing. What was refused changed nothing, and leaves no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuditResult {
+    /// It was not there before.
+    Created,
+    /// It is another.
+    Changed,
+    /// It is no more.
+    Removed,
+}
+
+impl AuditResult {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Changed => "CHANGED",
+            Self::Removed => "REMOVED",
+        }
+    }
+}
+
 /// Who did what to which thing of the shop, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -220,8 +243,8 @@ pub struct AuditRecord {
     pub thing_kind: &'static str,
     /// On which.
     pub thing_id: String,
-    /// What came of it: `ok`, or an error's type.
-    pub result: &'static str,
+    /// What came of it.
+    pub result: AuditResult,
     /// What else matters.
     pub detail: Option<String>,
 }

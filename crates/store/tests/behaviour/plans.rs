@@ -5,8 +5,8 @@ use deskwire_protocol::{
     webhook::WebhookEventType,
 };
 use deskwire_store::{
-    AuditRecord, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult, HistoryRange, Needs,
-    ShopChanges, Side, Store, Wanted, WebhookEventRecord, WebhookRecord,
+    AuditRecord, AuditResult, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult, HistoryRange,
+    Needs, ShopChanges, Side, Store, Wanted, WebhookEventRecord, WebhookRecord,
 };
 
 use crate::world::{Backend, NOW, Send, World, agent, buyer, id, in_time, join, recall, send, seq};
@@ -124,7 +124,7 @@ async fn ask_all_of_webhooks(store: &Store) {
         action: "webhooks.update",
         thing_kind: "WEBHOOK",
         thing_id: "shop3".into(),
-        result: "ok",
+        result: AuditResult::Created,
         detail: None,
     };
     let ping = || WebhookEventRecord { kind: WebhookEventType::Ping, body: "{}".into() };

@@ -248,6 +248,14 @@ async fn products_are_found_by_parts_of_words_whatever_case_and_accents(backend:
         ("n%s", Some(Title), vec![]),
         ("shirt*", None, vec!["p-400"]),
         ("NEAR(a b) OR title:x", None, vec![]),
+        ("CAFÉ,", None, vec!["p-100"]),
+        ("crème-café", None, vec!["p-100"]),
+        ("café-rème", None, vec![]),
+        ("5-g", Some(Title), vec!["p-100"]),
+        ("cotton-shirt", Some(Title), vec!["p-400"]),
+        ("cafe – creme", Some(Title), vec!["p-100"]),
+        ("กา", Some(Title), vec!["p-300"]),
+        ("ก่า", Some(Title), vec![]),
         ("  ", None, vec!["p-400", "p-300", "p-200", "p-100"]),
     ] {
         assert_eq!(found(&store, &shop("a"), text, by).await, expected, "{text:?} by {by:?}");
@@ -338,7 +346,7 @@ fn coupon(id: &str, start: i64, end: i64, limit: Option<u32>) -> CouponRecord {
         version: 1,
         link: None,
     };
-    CouponRecord { coupon, deactivated: false, client_coupon_id: None, coupon_no: 0, version: 0 }
+    CouponRecord { coupon, deactivated: false, made_as: None, coupon_no: 0, version: 0 }
 }
 
 async fn coupons_are_listed_by_what_the_time_makes_of_them(backend: Backend) {

@@ -9,8 +9,8 @@ use deskwire_protocol::{
     webhook::{Subscription, WebhookDelivery, WebhookDeliveryStatus, WebhookEventType, WebhookStatus},
 };
 use deskwire_store::{
-    AuditRecord, ClaimLimits, ClaimedDelivery, DeliveryOutcome, DeliveryResult, DeliveryRetry, ShopChanges,
-    Store, StoreError, Wanted, WebhookEventRecord, WebhookRecord, WebhookSecret,
+    AuditRecord, AuditResult, ClaimLimits, ClaimedDelivery, DeliveryOutcome, DeliveryResult, DeliveryRetry,
+    ShopChanges, Store, StoreError, Wanted, WebhookEventRecord, WebhookRecord, WebhookSecret,
 };
 use futures::future::join_all;
 
@@ -60,7 +60,7 @@ fn audit(action: &'static str) -> AuditRecord {
         action,
         thing_kind: "WEBHOOK",
         thing_id: "w".into(),
-        result: "ok",
+        result: AuditResult::Changed,
         detail: None,
     }
 }

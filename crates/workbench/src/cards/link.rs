@@ -10,6 +10,8 @@ const TEMPLATE_BYTES: usize = 256;
 /// As configured: `https://…/{order_id}`, or a path of this server. `{shop_id}` may stand in each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkTemplates {
+    /// The order management page.
+    pub order_management: String,
     /// The order detail page, by `{order_id}`.
     pub order_detail: String,
     /// The tracking page of an order, by `{order_id}`.
@@ -20,6 +22,8 @@ pub struct LinkTemplates {
     pub return_request: String,
     /// The product detail page, by `{product_id}`.
     pub product_detail: String,
+    /// The page on which coupons are managed.
+    pub coupon_management: String,
     /// The coupon detail page, by `{coupon_id}`.
     pub coupon_detail: String,
 }
@@ -28,11 +32,13 @@ impl Default for LinkTemplates {
     /// Paths of this server.
     fn default() -> Self {
         Self {
+            order_management: "/shops/{shop_id}/orders".into(),
             order_detail: "/shops/{shop_id}/orders/{order_id}".into(),
             tracking: "/shops/{shop_id}/orders/{order_id}/tracking".into(),
             returns: "/shops/{shop_id}/orders/{order_id}/returns".into(),
             return_request: "/shops/{shop_id}/orders/{order_id}/returns/new".into(),
             product_detail: "/shops/{shop_id}/products/{product_id}".into(),
+            coupon_management: "/shops/{shop_id}/coupons".into(),
             coupon_detail: "/shops/{shop_id}/coupons/{coupon_id}".into(),
         }
     }
@@ -51,23 +57,36 @@ pub struct LinkError {
 /// The templates, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
+    order_management: Template,
     order_detail: Template,
     tracking: Template,
     returns: Template,
     return_request: Template,
     product_detail: Template,
+    coupon_management: Template,
     coupon_detail: Template,
 }
 
 impl Links {
     /// Checks the templates.
     pub fn new(templates: &LinkTemplates) -> Result<Self, LinkError> {
-        let parse = |name, template: &str, needed, also: &[&str]| {
+        let parse = |name, template: &str, needed: &str, also: &[&str]| {
+            let needed = Some(needed).filter(|needed| !needed.is_empty());
             Template::parse(template, needed, also).map_err(|problem| LinkError { name, problem })
         };
-        let LinkTemplates { order_detail, tracking, returns, return_request, product_detail, coupon_detail } =
-            templates;
+        let LinkTemplates {
+            order_management,
+            order_detail,
+            tracking,
+            returns,
+            return_request,
+            product_detail,
+            coupon_management,
+            coupon_detail,
+        } = templates;
         Ok(Self {
+            order_management: parse("order_management", order_management, "", &[])?,
+            coupon_management: parse("coupon_management", coupon_management, "", &[])?,
             order_detail: parse("order_detail", order_detail, "order_id", &[])?,
             tracking: parse("tracking", tracking, "order_id", &[])?,
             returns: parse("returns", returns, "order_id", &["return_id"])?,
@@ -75,6 +94,16 @@ impl Links {
             product_detail: parse("product_detail", product_detail, "product_id", &[])?,
             coupon_detail: parse("coupon_detail", coupon_detail, "coupon_id", &[])?,
         })
+    }
+
+    /// The order management page.
+    pub(crate) fn order_management(&self, shop: &ShopId) -> String {
+        self.order_management.fill(&[("shop_id", shop.as_str())])
+    }
+
+    /// The page on which coupons are managed.
+    pub(crate) fn coupon_management(&self, shop: &ShopId) -> String {
+        self.coupon_management.fill(&[("shop_id", shop.as_str())])
     }
 
     /// The order detail page.
@@ -121,7 +150,7 @@ enum Part {
 }
 
 impl Template {
-    fn parse(template: &str, needed: &str, also: &[&str]) -> Result<Self, String> {
+    fn parse(template: &str, needed: Option<&str>, also: &[&str]) -> Result<Self, String> {
         if template.len() > TEMPLATE_BYTES {
             return Err(format!("must be at most {TEMPLATE_BYTES} bytes"));
         }
@@ -142,7 +171,7 @@ impl Template {
         while let Some((text, after)) = rest.split_once('{') {
             let place = template.len() - after.len();
             let (name, after) = after.split_once('}').ok_or("must close every `{`")?;
-            if name != needed && name != "shop_id" && !also.contains(&name) {
+            if needed != Some(name) && name != "shop_id" && !also.contains(&name) {
                 return Err(format!("must not have the placeholder `{{{name}}}`"));
             }
             if place <= host_end {
@@ -159,7 +188,9 @@ impl Template {
             return Err("must open every `}`".into());
         }
         parts.push(Part::Text(rest.to_owned()));
-        if !parts.contains(&Part::Placeholder(needed.to_owned())) {
+        if let Some(needed) = needed
+            && !parts.contains(&Part::Placeholder(needed.to_owned()))
+        {
             return Err(format!("must have the placeholder `{{{needed}}}`"));
         }
         Ok(Self(parts))
@@ -218,6 +249,19 @@ mod tests {
         let (shop, order) = (ShopId::new("s-1").unwrap(), OrderId::new("o-1").unwrap());
         assert_eq!(links.tracking(&shop, &order), "/shops/s-1/orders/o-1/tracking");
         assert_eq!(links.returns(&shop, &order, None), "/shops/s-1/orders/o-1/returns");
+        assert_eq!(links.order_management(&shop), "/shops/s-1/orders");
+        assert_eq!(links.coupon_management(&shop), "/shops/s-1/coupons");
+    }
+
+    #[test]
+    fn a_page_of_the_whole_shop_needs_no_placeholder_and_has_no_others() {
+        let links = |coupon_management: &str| {
+            let coupon_management = coupon_management.into();
+            Links::new(&LinkTemplates { coupon_management, ..LinkTemplates::default() })
+        };
+        assert!(links("https://shop.example/coupons").is_ok());
+        let error = links("https://shop.example/coupons/{coupon_id}").unwrap_err();
+        assert!(error.to_string().starts_with("`links.coupon_management` must not have"), "{error}");
     }
 
     #[test]

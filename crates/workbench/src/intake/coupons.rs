@@ -2,7 +2,6 @@
 
 use deskwire_protocol::{
     ShopId,
-    card::ThingKind,
     coupon::{Coupon, CouponStatus},
     order::Editor,
 };
@@ -42,12 +41,11 @@ impl Stage<'_> {
                 None => CouponRecord {
                     deactivated: coupon.status == CouponStatus::Deactivated,
                     coupon,
-                    client_coupon_id: None,
+                    made_as: None,
                     coupon_no: 0,
                     version: 0,
                 },
             };
-            self.note("coupons.put", ThingKind::Coupon.as_str(), id.as_str());
             self.coupons.insert(id, record);
         }
         Ok(written)

@@ -5,7 +5,7 @@ use deskwire_protocol::{
     coupon::Coupon,
     ids::{PackageId, SkuId},
     logistics::{Package, TrackingEvent},
-    order::Order,
+    order::{Order, OrderStatus},
     product::Product,
     returns::Return,
 };
@@ -79,6 +79,20 @@ impl Documents {
         self.len() == 0
     }
 
+    /// What is done with them, as the methods are named.
+    pub(super) const fn action(&self) -> &'static str {
+        match self {
+            Self::Orders(_) => "orders.put",
+            Self::Packages(_) => "packages.put",
+            Self::Tracking(_) => "tracking.add",
+            Self::Returns(_) => "returns.put",
+            Self::Products(_) => "products.put",
+            Self::Inventory(_) => "inventory.put",
+            Self::Coupons(_) => "coupons.put",
+            Self::People(_) => "people.put",
+        }
+    }
+
     /// By what the document in this place is known: for a step, its parcel.
     pub(super) fn id(&self, place: usize) -> Option<&str> {
         match self {
@@ -97,7 +111,13 @@ impl Documents {
         let nothing = Wanted::default();
         match self {
             Self::Orders(orders) => {
-                Wanted { bare_orders: orders.iter().map(|order| order.id.clone()).collect(), ..nothing }
+                let ids = orders.iter().map(|order| order.id.clone());
+                let cancelled = orders.iter().filter(|order| order.status == OrderStatus::Cancelled);
+                Wanted {
+                    bare_orders: ids.collect(),
+                    cancelled_orders: cancelled.map(|order| order.id.clone()).collect(),
+                    ..nothing
+                }
             }
             Self::Packages(packages) => Wanted {
                 orders: packages.iter().map(|package| package.order_id.clone()).collect(),

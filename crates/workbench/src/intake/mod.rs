@@ -2,7 +2,7 @@
 //! itself, so that one bad document does not stop its neighbours.
 //!
 //! A call is decided in order: a document that stands twice in it is applied on what its first made. What changed is
-//! written with a row of audit each, and marks the cards that show it.
+//! written with a row of audit for each thing, and marks the cards that show it.
 
 mod coupons;
 mod documents;
@@ -24,7 +24,12 @@ use deskwire_store::{Shelf, ShopChanges, Store};
 pub use documents::{Documents, PersonPut};
 pub use step::{ImportRow, ImportStep};
 
-use crate::{WorkbenchConfig, WorkbenchError, rules::returns::ReturnTimes, workbench::TRIES};
+use crate::{
+    WorkbenchConfig, WorkbenchError,
+    audit::{self, Doing},
+    rules::returns::ReturnTimes,
+    workbench::TRIES,
+};
 use stage::Stage;
 
 /// What came of one document.
@@ -108,6 +113,8 @@ impl Intake {
                 let mut stage = Stage::new(loaded, editor, self.times, now);
                 let outcomes = stage.take(documents);
                 let mut changes = stage.into_changes();
+                let doing = Doing { editor, action: documents.action(), target: None, now };
+                changes.audit = audit::rows(loaded, &changes, doing);
                 changes.import = step.map(|step| step.record(documents, &outcomes));
                 let seen = look(loaded, &mut changes, now);
                 (changes, (outcomes, seen))

@@ -2,7 +2,6 @@
 
 use deskwire_protocol::{
     ShopId,
-    card::ThingKind,
     ids::PackageId,
     logistics::{Package, TrackingEvent},
     order::Editor,
@@ -58,7 +57,6 @@ impl Stage<'_> {
                 }
                 *parcels += 1;
             }
-            self.note("packages.put", ThingKind::Package.as_str(), package.id.as_str());
             self.packages.insert(package.id.clone(), PackageRecord { package, create_time });
         }
         Ok(written)
@@ -73,7 +71,6 @@ impl Stage<'_> {
         let (written, document) = split(track(&stored.package, events.to_vec(), self.now)?);
         if let Some(package) = document {
             let record = PackageRecord { package, ..stored.clone() };
-            self.note("tracking.add", ThingKind::Package.as_str(), id.as_str());
             self.packages.insert(id.clone(), record);
         }
         Ok(written)

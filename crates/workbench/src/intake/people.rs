@@ -1,6 +1,6 @@
 //! Buyers and agents as the shop's systems know them.
 
-use deskwire_protocol::{Role, ShopId, order::Editor};
+use deskwire_protocol::{ShopId, order::Editor};
 use deskwire_store::{PersonRecord, UserRecord};
 
 use super::{Documents, Outcomes, PersonPut, Written, stage::Stage};
@@ -46,11 +46,6 @@ impl Stage<'_> {
             Some(_) => Written::Changed,
             None => Written::Created,
         };
-        let kind = match role {
-            Role::Buyer => "BUYER",
-            Role::Agent | Role::Admin => "AGENT",
-        };
-        self.note("people.put", kind, user_id.as_str());
         self.people.insert(key, record);
         Ok(written)
     }
@@ -73,7 +68,7 @@ fn check(person: &PersonPut) -> Result<(), WorkbenchError> {
 
 #[cfg(test)]
 mod tests {
-    use deskwire_protocol::UserId;
+    use deskwire_protocol::{Role, UserId};
 
     use super::*;
     use crate::rules::samples::field_of;

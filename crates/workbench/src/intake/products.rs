@@ -2,7 +2,6 @@
 
 use deskwire_protocol::{
     ShopId,
-    card::ThingKind,
     ids::{ProductId, SkuId},
     order::Editor,
     product::Product,
@@ -55,7 +54,6 @@ impl Stage<'_> {
             self.skus.extend(let_go.into_iter().map(|id| (id, None)));
             let id = record.product.id.clone();
             self.skus.extend(record.product.skus.iter().map(|sku| (sku.id.clone(), Some(id.clone()))));
-            self.note("products.put", ThingKind::Product.as_str(), id.as_str());
             self.products.insert(id, record);
         }
         Ok(written)
@@ -70,7 +68,6 @@ impl Stage<'_> {
             return Ok(Written::Unchanged);
         }
         let record = with(Some(stored), product);
-        self.note("inventory.put", ThingKind::Product.as_str(), product_id.as_str());
         self.products.insert(product_id, record);
         Ok(Written::Changed)
     }
@@ -90,7 +87,7 @@ impl Stage<'_> {
         }
     }
 
-    fn product_of(&self, id: &SkuId) -> Option<&ProductId> {
+    pub(super) fn product_of(&self, id: &SkuId) -> Option<&ProductId> {
         match self.skus.get(id) {
             Some(made) => made.as_ref(),
             None => self.loaded.skus.get(id),

@@ -1,6 +1,10 @@
 //! Returns of the shop's systems.
 
-use deskwire_protocol::{ShopId, card::ThingKind, order::Editor, returns::Return};
+use deskwire_protocol::{
+    ShopId,
+    order::{Editor, EditorKind},
+    returns::{Return, ReturnRole},
+};
 use deskwire_store::ReturnRequestRecord;
 
 use super::{
@@ -10,6 +14,7 @@ use super::{
 };
 use crate::{
     Workbench, WorkbenchError,
+    returns::told,
     rules::returns::{answer_due_time, upsert},
 };
 
@@ -31,8 +36,19 @@ impl Stage<'_> {
         let order = &order.ok_or_else(|| no_order("order_id"))?.order;
         let stored = stands(&self.returns, &self.loaded.returns, &request.return_id);
         let known = stored.map(|record| &record.request);
+        let id = &request.return_id;
+        let made = self.returns.values();
+        let loaded = self
+            .loaded
+            .returns
+            .values()
+            .filter(|record| !self.returns.contains_key(&record.request.return_id));
+        let others = made.chain(loaded).map(|record| &record.request);
+        let others: Vec<&Return> =
+            others.filter(|other| other.order_id == order.id && other.return_id != *id).collect();
+        let incoming = request.clone();
         let (written, document) =
-            split(upsert(order, known, request.clone(), &self.times.returns, self.now)?);
+            split(upsert(order, &others, known, incoming, &self.times.returns, self.now)?);
         if let Some(request) = document {
             let record = ReturnRequestRecord {
                 answer_due_time: answer_due_time(&request),
@@ -40,10 +56,21 @@ impl Stage<'_> {
                 client_return_id: stored.and_then(|record| record.client_return_id.clone()),
                 request,
             };
+            if self.is_news(written, &record.request) {
+                self.posts.push(told(&record.request, &record.buyer_id)?);
+            }
             let id = record.request.return_id.clone();
-            self.note("returns.put", ThingKind::Return.as_str(), id.as_str());
             self.returns.insert(id, record);
         }
         Ok(written)
+    }
+
+    /// Whether it is a buyer's request that has just been made, and is told in the buyer's conversation as one made
+    /// there is. What files bring is history.
+    fn is_news(&self, written: Written, request: &Return) -> bool {
+        written == Written::Created
+            && self.editor.kind == EditorKind::Api
+            && request.role == ReturnRole::Buyer
+            && request.return_status.is_pending()
     }
 }

@@ -8,8 +8,8 @@ use deskwire_protocol::{
     order::Editor,
 };
 use deskwire_store::{
-    AuditRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, ProductRecord, ReturnRequestRecord,
-    Shelf, ShopChanges, Side,
+    ClaimRecord, CouponRecord, OrderRecord, PackageRecord, PersonRecord, PostRecord, ProductRecord,
+    ReturnRequestRecord, Shelf, ShopChanges, Side,
 };
 use indexmap::IndexMap;
 
@@ -19,7 +19,7 @@ use crate::rules::write::Write;
 /// What is to be written, in the order in which it came.
 pub(super) struct Stage<'a> {
     pub(super) loaded: &'a Shelf,
-    editor: &'a Editor,
+    pub(super) editor: &'a Editor,
     pub(super) times: Times,
     pub(super) now: Timestamp,
     pub(super) orders: IndexMap<OrderId, OrderRecord>,
@@ -29,10 +29,13 @@ pub(super) struct Stage<'a> {
     /// Whose a variant is now; none where its product let it go.
     pub(super) skus: HashMap<SkuId, Option<ProductId>>,
     pub(super) coupons: IndexMap<CouponId, CouponRecord>,
+    /// Claims that can be used again.
+    pub(super) claims: Vec<ClaimRecord>,
     pub(super) people: IndexMap<(Side, UserId), PersonRecord>,
+    /// What a conversation is owed.
+    pub(super) posts: Vec<PostRecord>,
     /// How many parcels an order has, where that was counted.
     pub(super) parcels: HashMap<OrderId, usize>,
-    audit: Vec<AuditRecord>,
 }
 
 impl<'a> Stage<'a> {
@@ -52,9 +55,10 @@ impl<'a> Stage<'a> {
             products: IndexMap::new(),
             skus: HashMap::new(),
             coupons: IndexMap::new(),
+            claims: Vec::new(),
             people: IndexMap::new(),
+            posts: Vec::new(),
             parcels,
-            audit: Vec::new(),
         }
     }
 
@@ -89,24 +93,11 @@ impl<'a> Stage<'a> {
             returns: self.returns.into_values().collect(),
             products: self.products.into_values().collect(),
             coupons: self.coupons.into_values().collect(),
+            claims: self.claims,
             people: self.people.into_values().collect(),
-            audit: self.audit,
+            posts: self.posts,
             ..ShopChanges::default()
         }
-    }
-
-    /// Notes in the audit who did what.
-    pub(super) fn note(&mut self, action: &'static str, thing_kind: &'static str, thing_id: &str) {
-        self.audit.push(AuditRecord {
-            time: self.now,
-            actor_kind: self.editor.kind,
-            actor_id: self.editor.id.clone(),
-            action,
-            thing_kind,
-            thing_id: thing_id.to_owned(),
-            result: "ok",
-            detail: None,
-        });
     }
 }
 

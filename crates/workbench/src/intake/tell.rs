@@ -34,9 +34,13 @@ impl Workbench {
     ) -> Result<Outcomes, WorkbenchError> {
         let look = |loaded: &Shelf, changes: &mut ShopChanges, now| {
             changes.webhook_events = self.webhook_events(shop_id, loaded, changes, now);
-            notices(loaded, changes, now)
+            (notices(loaded, changes, now), !changes.posts.is_empty())
         };
-        let (outcomes, notices) = self.intake().take_in(shop_id, editor, documents, None, look).await?;
+        let (outcomes, (notices, owes)) =
+            self.intake().take_in(shop_id, editor, documents, None, look).await?;
+        if owes {
+            self.owed().notify_one();
+        }
         if !notices.is_empty() {
             self.stale().notify_one();
             self.chat().tell_workbenches(shop_id, gathered(notices, self.now())).await;

@@ -1,10 +1,10 @@
 //! An order placed here that was not paid in time: cancelled, and what it took is given back. Orders that the shop's own
-//! systems wrote are theirs to cancel.
+//! systems wrote are theirs to cancel; where they cancel one that was placed here, it gives back the same.
 
 use deskwire_protocol::{
     Timestamp,
     coupon::{Claim, Coupon},
-    order::{CancellationInitiator, Order, OrderStatus},
+    order::{CancellationInitiator, LineItem, Order, OrderStatus},
     product::Product,
 };
 
@@ -40,11 +40,7 @@ pub(crate) fn lapse(
     let mut stocked = product.cloned();
     for item in &order.line_items {
         let Some(product) = &stocked else { break };
-        // The shop may have taken the variant away meanwhile, or have counted as many as can be counted.
-        if let Some(sku) = product.skus.iter().find(|sku| sku.id == item.sku_id) {
-            let back = item.quantity.min(u32::MAX - sku.inventory);
-            stocked = Some(change_inventory(product, &item.sku_id, InventoryChange::Add(back))?);
-        }
+        stocked = Some(put_back(product, item)?);
     }
     let given_back = used
         .filter(|(_, claim)| claim.order_id.as_ref() == Some(&order.id))
@@ -58,6 +54,27 @@ pub(crate) fn lapse(
         ..order.clone()
     };
     Ok(Some(Lapsed { order, product: stocked, given_back }))
+}
+
+/// The product with the pieces of a line item in stock again. The shop may have taken the variant away meanwhile, or
+/// have counted as many as can be counted.
+pub(crate) fn put_back(product: &Product, item: &LineItem) -> Result<Product, WorkbenchError> {
+    match product.skus.iter().find(|sku| sku.id == item.sku_id) {
+        Some(sku) => {
+            let back = item.quantity.min(u32::MAX - sku.inventory);
+            change_inventory(product, &item.sku_id, InventoryChange::Add(back))
+        }
+        None => Ok(product.clone()),
+    }
+}
+
+/// An order placed here keeps until when it has to be paid, while it is not and its document says nothing else: it would
+/// hold what it took for ever.
+pub(crate) fn keep_due_time(stored: &Order, incoming: &mut Order) {
+    let due_time = &mut incoming.deadlines.payment_due_time;
+    if incoming.status == OrderStatus::Unpaid && due_time.is_none() {
+        *due_time = stored.deadlines.payment_due_time;
+    }
 }
 
 #[cfg(test)]

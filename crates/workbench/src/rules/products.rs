@@ -32,6 +32,12 @@ pub(crate) fn sold(product: &Product) -> impl Iterator<Item = &Sku> {
     product.skus.iter().filter(move |sku| live && sku.status == ProductStatus::Activate)
 }
 
+/// The product as those see it who may buy it.
+pub(crate) fn on_sale(product: Product) -> Product {
+    let skus = sold(&product).map(|sku| Sku { seller_sku: None, ..sku.clone() }).collect();
+    Product { skus, ..product }
+}
+
 /// How many there are to sell, over all variants that are sold.
 pub(crate) fn stock(product: &Product) -> u64 {
     sold(product).map(|sku| u64::from(sku.inventory)).sum()

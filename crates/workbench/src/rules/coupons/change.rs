@@ -201,7 +201,7 @@ fn changed(stored: &Coupon, wanted: Coupon, now: Timestamp) -> Result<Write<Coup
 }
 
 /// The wire's names of the fields in which two coupons differ; of their status only whether they were ended.
-fn changed_fields(old: &Coupon, new: &Coupon) -> Vec<&'static str> {
+pub(crate) fn changed_fields(old: &Coupon, new: &Coupon) -> Vec<&'static str> {
     let mut fields = differing!(
         Coupon,
         old,

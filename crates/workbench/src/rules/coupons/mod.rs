@@ -13,7 +13,7 @@ use deskwire_protocol::{
     coupon::{Coupon, CouponStatus},
 };
 
-pub(crate) use change::{deactivate, update, upsert};
+pub(crate) use change::{changed_fields, deactivate, update, upsert};
 pub(crate) use claim::{Claimed, claim, claim_next, next_number, sendable};
 pub(crate) use make::{create, duplicate, issue};
 pub(crate) use redeem::{Redeemed, give_back, redeem};

@@ -20,7 +20,7 @@ use deskwire_protocol::{
 pub(crate) use answer::{Answered, answer, approve_overdue};
 pub(crate) use eligibility::{eligibility, open_until, opens_at, sendable};
 pub(crate) use submit::submit;
-pub(crate) use upsert::upsert;
+pub(crate) use upsert::{changed_fields, upsert};
 
 /// The times that rules on returns reckon with.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,7 @@
 
 use deskwire_protocol::{
     Timestamp,
+    money::Money,
     order::Order,
     returns::{RefundAmount, Return, ReturnRecord, ReturnRole, ReturnStatus, ReturnType},
     text::TEXT_CHARS,
@@ -20,16 +21,18 @@ use crate::{
 /// The most steps of a return.
 const RECORDS: usize = 200;
 
-/// What comes of a return that the shop's systems wrote for this order. A new status without a record gets one.
+/// What comes of a return that the shop's systems wrote for this order, which has these other returns. A new status
+/// without a record gets one.
 pub(crate) fn upsert(
     order: &Order,
+    others: &[&Return],
     stored: Option<&Return>,
     incoming: Return,
     times: &ReturnTimes,
     now: Timestamp,
 ) -> Result<Write<Return>, WorkbenchError> {
     let mut request = incoming;
-    check(order, &request, now)?;
+    check(order, others, &request, now)?;
     if let Some(stored) = stored {
         for (field, stays) in [
             ("order_id", request.order_id == stored.order_id),
@@ -95,7 +98,10 @@ fn is_back(stored: Option<&Return>, request: &Return, records: &[ReturnRecord]) 
     })
 }
 
-fn check(order: &Order, request: &Return, now: Timestamp) -> Result<(), WorkbenchError> {
+fn check(order: &Order, others: &[&Return], request: &Return, now: Timestamp) -> Result<(), WorkbenchError> {
+    // What is void holds nothing, and takes nothing.
+    let stands = |other: &&Return| !request.return_status.is_void() && !other.return_status.is_void();
+    let standing: Vec<&Return> = others.iter().copied().filter(stands).collect();
     fields::absent("link", request.link.as_ref(), "it is made by the server")?;
     if request.order_id != order.id {
         return Err(WorkbenchError::invalid("order_id", "must be the order's id"));
@@ -106,8 +112,8 @@ fn check(order: &Order, request: &Return, now: Timestamp) -> Result<(), Workbenc
     fields::made_and_changed(request.create_time, request.update_time, now)?;
     fields::optional_text("return_reason_text", request.return_reason_text.as_ref(), TEXT_CHARS)?;
     fields::optional_text("return_tracking_number", request.return_tracking_number.as_ref(), NAME_CHARS)?;
-    check_amount(order, &request.refund_amount)?;
-    check_items(order, request)?;
+    check_amount(order, &standing, &request.refund_amount)?;
+    check_items(order, &standing, request)?;
     check_records(&request.records, now)?;
     for (place, next) in request.seller_next_action_response.iter().enumerate() {
         fields::time(&format!("seller_next_action_response[{place}].deadline"), next.deadline)?;
@@ -136,7 +142,7 @@ fn belongs(status: ReturnStatus, return_type: ReturnType) -> bool {
     of_goods_back == (return_type != ReturnType::Replacement)
 }
 
-fn check_amount(order: &Order, amount: &RefundAmount) -> Result<(), WorkbenchError> {
+fn check_amount(order: &Order, others: &[&Return], amount: &RefundAmount) -> Result<(), WorkbenchError> {
     let currency = order.payment.currency;
     if amount.currency != currency {
         return Err(WorkbenchError::invalid(
@@ -162,13 +168,17 @@ fn check_amount(order: &Order, amount: &RefundAmount) -> Result<(), WorkbenchErr
         ));
     }
     let paid = order.payment.total_amount;
-    if refund_total.minor > paid.minor {
-        return Err(WorkbenchError::invalid(field, format_args!("must be at most {paid}, what was paid")));
+    let held =
+        others.iter().fold(0, |sum: i64, other| sum.saturating_add(other.refund_amount.refund_total.minor));
+    let left = Money { minor: paid.minor.saturating_sub(held).max(0), ..paid };
+    if refund_total.minor > left.minor {
+        let problem = format_args!("must be at most {left}, what was paid less what other returns give back");
+        return Err(WorkbenchError::invalid(field, problem));
     }
     Ok(())
 }
 
-fn check_items(order: &Order, request: &Return) -> Result<(), WorkbenchError> {
+fn check_items(order: &Order, others: &[&Return], request: &Return) -> Result<(), WorkbenchError> {
     let items = &request.return_line_items;
     fields::count("return_line_items", items.len(), 1, LINE_ITEMS)?;
     let path = |place: usize, name: &str| format!("return_line_items[{place}].{name}");
@@ -184,10 +194,16 @@ fn check_items(order: &Order, request: &Return) -> Result<(), WorkbenchError> {
             ));
         };
         fields::quantity(&path(place, "quantity"), item.quantity)?;
-        if item.quantity > bought.quantity {
+        let held = others
+            .iter()
+            .flat_map(|other| &other.return_line_items)
+            .filter(|held| held.order_line_item_id == item.order_line_item_id)
+            .fold(0, |sum: u32, held| sum.saturating_add(held.quantity));
+        let left = bought.quantity.saturating_sub(held);
+        if item.quantity > left {
             return Err(WorkbenchError::invalid(
                 path(place, "quantity"),
-                format_args!("must be at most {}, as many as were bought", bought.quantity),
+                format_args!("must be at most {left}, as many as were bought and no other return has"),
             ));
         }
     }
@@ -261,7 +277,38 @@ mod tests {
     }
 
     fn write(stored: Option<&Return>, incoming: Return) -> Result<Write<Return>, WorkbenchError> {
-        upsert(&order(OrderStatus::Delivered), stored, incoming, &ReturnTimes::default(), NOW)
+        beside(&[], stored, incoming)
+    }
+
+    fn beside(
+        others: &[&Return],
+        stored: Option<&Return>,
+        incoming: Return,
+    ) -> Result<Write<Return>, WorkbenchError> {
+        upsert(&order(OrderStatus::Delivered), others, stored, incoming, &ReturnTimes::default(), NOW)
+    }
+
+    #[test]
+    fn what_another_return_holds_cannot_go_back_again_until_that_is_void() {
+        let all = |quantity| {
+            let mut request = written(ReturnType::Refund);
+            request.return_line_items[0].quantity = quantity;
+            request
+        };
+        let mut first = write(None, all(1)).unwrap().document().unwrap();
+        assert_eq!(field_of(beside(&[&first], None, all(2))), "return_line_items[0].quantity");
+        assert!(beside(&[&first], None, all(1)).is_ok(), "there are two");
+        assert!(beside(&[], Some(&first), all(1)).is_ok(), "itself is no other");
+
+        let mut paying = all(1);
+        paying.refund_amount.refund_subtotal = money(1);
+        paying.refund_amount.refund_total = money(1);
+        let paid = order(OrderStatus::Delivered).payment.total_amount;
+        first.refund_amount.refund_total = paid;
+        assert_eq!(field_of(beside(&[&first], None, paying.clone())), "refund_amount.refund_total");
+        first.return_status = ReturnStatus::RefundOrReturnRequestReject;
+        assert!(beside(&[&first], None, paying).is_ok());
+        assert!(beside(&[&first], None, all(2)).is_ok());
     }
 
     #[test]
