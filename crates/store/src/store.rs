@@ -17,7 +17,10 @@ use sea_orm::{
     },
 };
 use sea_orm_migration::{Migration, MigratorTrait, SchemaManager};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use crate::{
     StoreConfig, StoreError,
@@ -35,6 +38,9 @@ const BY_KEY: &str =
 
 /// A connection used within this time is taken to be alive; asking it each time costs every query a round trip.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
+/// Between two tries to open a file that is locked.
+const LOCKED: Duration = Duration::from_millis(10);
 
 /// Dead connections that one request may find before it gives up; a pool holds a few.
 const STALE: usize = 16;
@@ -70,9 +76,10 @@ impl Store {
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         if config.url.starts_with("sqlite:") {
             make_private(&config.url)?;
-            let writing = Database::connect(sqlite(config, 1, WRITER_CACHE_KIB)).await?;
+            let writing = connect_in_time(config, || sqlite(config, 1, WRITER_CACHE_KIB)).await?;
             writing.execute_unprepared(LARGE_BLOCK).await?;
-            let reading = Database::connect(sqlite(config, config.connections, READER_CACHE_KIB)).await?;
+            let reading =
+                connect_in_time(config, || sqlite(config, config.connections, READER_CACHE_KIB)).await?;
             Ok(Self::over(writing, reading))
         } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let mut options = usual(config, config.connections);
@@ -253,6 +260,26 @@ fn make_private(url: &str) -> Result<(), StoreError> {
         tracing::warn!(path = %path.display(), "others can read the database: chmod 600 it");
     }
     Ok(())
+}
+
+/// Nodes that open a new file at once find it locked for a moment, while one of them gives it its log: for that alone
+/// `SQLite` does not wait by itself.
+async fn connect_in_time(
+    config: &StoreConfig,
+    options: impl Fn() -> ConnectOptions,
+) -> Result<DatabaseConnection, StoreError> {
+    let give_up_at = Instant::now() + config.busy_timeout;
+    loop {
+        match Database::connect(options()).await {
+            Err(error) if is_locked(&error) && Instant::now() < give_up_at => sleep(LOCKED).await,
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+fn is_locked(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "5")
 }
 
 fn names(migrations: &[Migration]) -> Vec<String> {

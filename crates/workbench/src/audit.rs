@@ -170,7 +170,7 @@ fn with_claims(came: Came, loaded: &Shelf, changes: &ShopChanges, id: &CouponId)
     }
 }
 
-fn claim(loaded: &Shelf, ClaimRecord { buyer_id, claim }: &ClaimRecord) -> String {
+fn claim(loaded: &Shelf, ClaimRecord { buyer_id, claim, .. }: &ClaimRecord) -> String {
     let stored = loaded.claims.iter().find(|stored| {
         stored.buyer_id == *buyer_id
             && stored.claim.coupon_id == claim.coupon_id

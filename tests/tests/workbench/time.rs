@@ -43,7 +43,7 @@ everywhere! {
                 assert_eq!((&after["status"]["code"], &claim["enabled"]), (&json!("EXPIRED"), &json!(false)));
             }
         }
-        assert!(sent.iter().all(|message| message["content"]["card"]["revision"] == Value::from(0)));
+        assert!(sent.iter().all(|message| message["content"]["card"]["revision"] == 0));
     }
 
     async fn an_open_workbench_is_told_when_a_coupon_begins_and_when_it_ends(setting: Setting) {
