@@ -4,7 +4,9 @@
 
 use std::{fs, process::Stdio};
 
-use deskwire_tests::{Backend, Client, Directory, Server, ServerOptions, Setting, User, within};
+use deskwire_tests::{
+    Backend, Client, Directory, Server, ServerOptions, Setting, User, on_both_stores, within,
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -13,27 +15,6 @@ const MADE: i64 = 1_764_000_000_000;
 const ROWS: i64 = 4_000;
 /// What imports have noted of what they did.
 const AUDIT: &str = "(SELECT shop_id FROM audit WHERE actor_kind = 'IMPORT') AS imported";
-
-/// The claim on both stores.
-macro_rules! on_both_stores {
-    ($(async fn $claim:ident($backend:ident: Backend) $body:block)*) => {$(
-        mod $claim {
-            use super::*;
-
-            async fn holds($backend: Backend) $body
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                holds(Backend::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                holds(Backend::Postgres).await;
-            }
-        }
-    )*};
-}
 
 /// A server, and a place for files.
 struct Shop {

@@ -13,7 +13,9 @@ use std::{
     process::Stdio,
 };
 
-use deskwire_tests::{Backend, Client, Directory, Server, ServerOptions, Setting, User, within};
+use deskwire_tests::{
+    Backend, Client, Directory, Server, ServerOptions, Setting, User, on_both_stores, within,
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -161,7 +163,7 @@ fn newest_first<'a>(orders: impl IntoIterator<Item = &'a Value>) -> Vec<&'a Valu
     orders
 }
 
-async fn holds(backend: Backend) {
+async fn of_some_sellers(backend: Backend) {
     let Some(data) = data() else { return };
     let (server, shops) = imported(backend, &data).await;
     for (number, shop) in shops.iter().enumerate() {
@@ -319,16 +321,8 @@ async fn nothing_of_another_shop_is_found(agent: &mut Client, other: &Shop) {
     assert_eq!(refused.kind(), "not_found");
 }
 
-mod the_olist_data_is_paged_without_loss_and_found_by_parts_of_words {
-    use super::*;
-
-    #[tokio::test]
-    async fn on_sqlite() {
-        holds(Backend::Sqlite).await;
-    }
-
-    #[tokio::test]
-    async fn on_postgres() {
-        holds(Backend::Postgres).await;
+on_both_stores! {
+    async fn the_olist_data_is_paged_without_loss_and_found_by_parts_of_words(backend: Backend) {
+        of_some_sellers(backend).await;
     }
 }

@@ -2,33 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-use deskwire_tests::{Backend, Response, Server, ServerOptions, Setting, User, within};
+use deskwire_tests::{Backend, Response, Server, ServerOptions, Setting, User, on_both_stores, within};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-/// The claim on both stores.
-macro_rules! on_both_stores {
-    ($($(#[$attribute:meta])* async fn $claim:ident($backend:ident: Backend) $body:block)*) => {$(
-        mod $claim {
-            use super::*;
-
-            async fn holds($backend: Backend) $body
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                holds(Backend::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                holds(Backend::Postgres).await;
-            }
-        }
-    )*};
-}
 
 /// A server, and a key of one shop.
 struct Shop {

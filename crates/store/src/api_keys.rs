@@ -196,7 +196,8 @@ impl Store {
         rows.iter().map(api_key).collect()
     }
 
-    /// From now on the key is worth nothing, as `editor` says; whether the shop has such a key. One that was revoked before keeps its time.
+    /// From now on the key is worth nothing, as `editor` says; whether the shop has such a key. One that was revoked
+    /// before keeps its time.
     pub async fn revoke_api_key(
         &self,
         shop_id: &ShopId,

@@ -232,21 +232,10 @@ fn word(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use deskwire_protocol::order::{EditorKind, OrderStatus};
-    use deskwire_store::{OrderRecord, ProductRecord};
+    use deskwire_store::ProductRecord;
 
     use super::*;
-    use crate::rules::samples::{NOW, order, product, sku};
-
-    fn record(status: OrderStatus) -> OrderRecord {
-        OrderRecord {
-            order: order(status),
-            client_order_id: None,
-            remind_time: None,
-            lapse_time: None,
-            note: None,
-            version: 1,
-        }
-    }
+    use crate::rules::samples::{NOW, order_record, product, sku};
 
     fn told(loaded: &Shelf, changes: &ShopChanges, target: Option<(ThingKind, &str)>) -> Vec<String> {
         let editor = Editor { kind: EditorKind::Api, id: "k".into(), name: String::new() };
@@ -261,7 +250,7 @@ mod tests {
     #[test]
     fn each_thing_has_a_row_that_says_what_of_it_is_another() {
         let mut loaded = Shelf::default();
-        let (before, after) = (record(OrderStatus::Unpaid), record(OrderStatus::Cancelled));
+        let (before, after) = (order_record(OrderStatus::Unpaid), order_record(OrderStatus::Cancelled));
         let id = before.order.id.to_string();
         let made = ShopChanges { orders: vec![before.clone()], ..ShopChanges::default() };
         assert_eq!(told(&loaded, &made, None), [format!("ORDER {id} CREATED ")]);

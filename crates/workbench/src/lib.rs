@@ -3,7 +3,8 @@
 //!
 //! A noun a file, each with its methods on [`Workbench`]; every one of them starts from the scope of a [`Caller`]. What
 //! may happen is decided by `rules`, which are pure; what a card looks like by `cards`, which are pure too. `live` keeps
-//! cards true, `intake` takes what the shop's systems write, `owed` brings into conversations what happened outside of them, `timekeeper` does what is due.
+//! cards true, `intake` takes what the shop's systems write, `owed` brings into conversations what happened outside of
+//! them, `timekeeper` does what is due, and `audit` notes of each change who did what to which thing.
 
 mod acts;
 mod audit;

@@ -329,18 +329,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::rules::samples::{NOW, buyer, coupon, order, package, product, sku};
-
-    fn record(status: OrderStatus) -> OrderRecord {
-        OrderRecord {
-            order: order(status),
-            client_order_id: None,
-            remind_time: None,
-            lapse_time: None,
-            note: None,
-            version: 4,
-        }
-    }
+    use crate::rules::samples::{NOW, buyer, coupon, order, order_record, package, product, sku};
 
     fn note(text: &str, version: u32) -> SellerNote {
         let editor = Editor { kind: EditorKind::Agent, id: "grace".into(), name: "Grace".into() };
@@ -370,7 +359,8 @@ mod tests {
     #[test]
     fn an_order_is_placed_once_and_updated_then() {
         let mut loaded = Shelf::default();
-        let mut changes = ShopChanges { orders: vec![record(OrderStatus::Unpaid)], ..ShopChanges::default() };
+        let mut changes =
+            ShopChanges { orders: vec![order_record(OrderStatus::Unpaid)], ..ShopChanges::default() };
         assert_eq!(kinds(&loaded, &changes), ["order.placed"]);
         loaded.orders.insert(changes.orders[0].order.id.clone(), changes.orders[0].clone());
         assert_eq!(kinds(&loaded, &changes), Vec::<&str>::new(), "nothing has changed");
@@ -381,7 +371,7 @@ mod tests {
     #[test]
     fn a_note_is_an_event_of_its_own() {
         let mut loaded = Shelf::default();
-        let mut noted = record(OrderStatus::Unpaid);
+        let mut noted = order_record(OrderStatus::Unpaid);
         loaded.orders.insert(noted.order.id.clone(), noted.clone());
         noted.note = Some(note("gift wrap", 1));
         let changes = ShopChanges { orders: vec![noted], ..ShopChanges::default() };
@@ -438,7 +428,7 @@ mod tests {
     #[test]
     fn what_belongs_to_an_order_counts_with_it() {
         let mut loaded = Shelf::default();
-        let stored = record(OrderStatus::Unpaid);
+        let stored = order_record(OrderStatus::Unpaid);
         let id = stored.order.id.clone();
         loaded.orders.insert(id.clone(), stored.clone());
         assert_eq!(Sequences::new(&loaded, &ShopChanges::default()).of_order(&id), Some(5));

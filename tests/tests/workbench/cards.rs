@@ -1,6 +1,6 @@
 //! K1 to K4: cards of all kinds, in the buyer's language, kept true.
 
-use deskwire_tests::{Client, ServerOptions, Setting, User, everywhere};
+use deskwire_tests::{Client, Server, ServerOptions, Setting, User, everywhere};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -133,9 +133,11 @@ everywhere! {
     }
 }
 
-#[tokio::test]
-async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_messages_go_on() {
-    const BUYERS: usize = 250;
+/// More than are read and rendered at once.
+const BUYERS: usize = 250;
+
+/// The coupon `c-1`, sent by an agent into a conversation with each of many buyers.
+async fn coupon_sent_to_many() -> (Server, Client, Vec<(Client, String)>) {
     let server = ServerOptions::new(Setting::default())
         .env("DESKWIRE_GATEWAY__AGENT_SENDS_PER_SECOND", 10_000)
         .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 10_000)
@@ -151,6 +153,12 @@ async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_message
         bo.call("workbench.coupons.send_card", card).await.unwrap();
         buyers.push((buyer, here));
     }
+    (server, bo, buyers)
+}
+
+#[tokio::test]
+async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_messages_go_on() {
+    let (server, mut bo, buyers) = coupon_sent_to_many().await;
     bo.call("workbench.coupons.deactivate", json!({"coupon_id": "c-1"})).await.unwrap();
     let talk = async {
         let (buyer, here) = (server.buyer("buyer-0"), buyers[0].1.clone());
@@ -173,24 +181,13 @@ async fn k3_a_coupon_in_many_conversations_is_revised_once_in_each_while_message
 
 #[tokio::test]
 async fn k3_a_node_that_ends_in_the_middle_of_a_coupons_cards_leaves_none_behind() {
-    const BUYERS: usize = 250;
-    let mut server = ServerOptions::new(Setting::default())
-        .env("DESKWIRE_GATEWAY__AGENT_SENDS_PER_SECOND", 10_000)
-        .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 10_000)
-        .start()
-        .await;
-    server.import(User::SHOP, "coupons", &[coupon("c-1", "Five off", 1_000)]).await;
-    let mut bo = server.agent("bo").await;
-    let mut conversations = Vec::new();
-    for number in 0..BUYERS {
-        let mut buyer = server.buyer(&format!("buyer-{number}")).await;
-        let here = buyer.open().await;
-        let card = json!({"conversation_id": here, "client_message_id": "card", "coupon_id": "c-1"});
-        bo.call("workbench.coupons.send_card", card).await.unwrap();
-        // Nobody stays whom the end would have to wait for.
+    let (mut server, mut bo, buyers) = coupon_sent_to_many().await;
+    // Nobody stays whom the end would have to wait for.
+    let cut = buyers.into_iter().map(|(buyer, here)| {
         buyer.cut();
-        conversations.push(here);
-    }
+        here
+    });
+    let conversations: Vec<String> = cut.collect();
     bo.attach(&conversations[0]).await;
     bo.call("workbench.coupons.deactivate", json!({"coupon_id": "c-1"})).await.unwrap();
     bo.push("message.revised").await;

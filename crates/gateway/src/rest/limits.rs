@@ -1,5 +1,5 @@
-//! How much one API key may ask for at once and over time, and how much one shop by all its keys. What was not seen for a while is forgotten, so that keys
-//! come and go without leaving anything.
+//! How much one API key may ask for at once and over time, and how much one shop by all its keys. What was not seen for
+//! a while is forgotten, so that keys come and go without leaving anything.
 
 use std::{
     num::NonZeroU32,

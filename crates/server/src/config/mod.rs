@@ -78,7 +78,7 @@ pub(crate) struct Settings {
     rest: Rest,
     chat: ChatSettings,
     workbench: WorkbenchSettings,
-    links: LinkSettings,
+    links: LinkTemplates,
     webhooks: webhooks::WebhookSettings,
     pub(crate) log: Log,
 }
@@ -171,19 +171,6 @@ struct WorkbenchSettings {
     payment_window_hours: NonZeroU16,
     deadline_notice_hours: NonZeroU16,
     poll_interval_ms: NonZeroU64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LinkSettings {
-    order_management: String,
-    order_detail: String,
-    tracking: String,
-    returns: String,
-    return_request: String,
-    product_detail: String,
-    coupon_management: String,
-    coupon_detail: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -318,7 +305,7 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     if let Err(error) = Zone::named(&settings.workbench.time_zone) {
         bad("workbench.time_zone", &error.to_string());
     }
-    if let Err(LinkError { name, problem }) = Links::new(&settings.links.templates()) {
+    if let Err(LinkError { name, problem }) = Links::new(&settings.links) {
         bad(&format!("links.{name}"), &problem);
     }
     settings.webhooks.check(&mut bad);
@@ -454,7 +441,7 @@ impl Settings {
     pub(crate) fn workbench(&self) -> anyhow::Result<WorkbenchConfig> {
         let workbench = &self.workbench;
         Ok(WorkbenchConfig {
-            links: Links::new(&self.links.templates())?,
+            links: Links::new(&self.links)?,
             time_zone: Zone::named(&workbench.time_zone)?,
             return_window: hours(workbench.return_window_days) * 24,
             return_answer: hours(workbench.return_answer_hours),
@@ -485,31 +472,6 @@ impl Settings {
     /// How often to fold `SQLite`'s write-ahead log in.
     pub(crate) fn checkpoint_interval(&self) -> Duration {
         seconds(self.database.checkpoint_interval_seconds)
-    }
-}
-
-impl LinkSettings {
-    fn templates(&self) -> LinkTemplates {
-        let Self {
-            order_management,
-            order_detail,
-            tracking,
-            returns,
-            return_request,
-            product_detail,
-            coupon_management,
-            coupon_detail,
-        } = self.clone();
-        LinkTemplates {
-            order_management,
-            order_detail,
-            tracking,
-            returns,
-            return_request,
-            product_detail,
-            coupon_management,
-            coupon_detail,
-        }
     }
 }
 

@@ -183,21 +183,8 @@ impl Store {
         buyer_id: &UserId,
         coupons: &[CouponId],
     ) -> Result<Vec<ClaimRecord>, StoreError> {
-        let mut found = Vec::new();
-        for coupons in coupons.chunks(ROWS) {
-            let mut params = self.params();
-            let list = params.list(coupons.iter().map(|id| id.as_str().into()));
-            let sql = format!(
-                "SELECT {CLAIM} FROM coupon_claim c
-                 WHERE c.coupon_id IN ({list}) AND c.shop_id = {} AND c.buyer_id = {} ORDER BY c.coupon_id, c.number",
-                params.push(shop_id.as_str()),
-                params.push(buyer_id.as_str())
-            );
-            for row in self.rows(sql, params).await? {
-                found.push(claim(&row)?);
-            }
-        }
-        Ok(found)
+        let coupons = coupons.iter().map(CouponId::as_str);
+        self.claims_by(shop_id, ("buyer_id", buyer_id.as_str()), ("coupon_id", coupons)).await
     }
 
     /// What these buyers have of a coupon.
@@ -207,15 +194,26 @@ impl Store {
         coupon_id: &CouponId,
         buyers: &[UserId],
     ) -> Result<Vec<ClaimRecord>, StoreError> {
+        let buyers = buyers.iter().map(UserId::as_str);
+        self.claims_by(shop_id, ("coupon_id", coupon_id.as_str()), ("buyer_id", buyers)).await
+    }
+
+    /// Claims of which one column is this and the other among those.
+    async fn claims_by<'a>(
+        &self,
+        shop_id: &ShopId,
+        (one, id): (&'static str, &str),
+        (other, ids): (&'static str, impl Iterator<Item = &'a str>),
+    ) -> Result<Vec<ClaimRecord>, StoreError> {
         let mut found = Vec::new();
-        for buyers in buyers.chunks(ROWS) {
+        for ids in ids.collect::<Vec<_>>().chunks(ROWS) {
             let mut params = self.params();
-            let list = params.list(buyers.iter().map(|id| id.as_str().into()));
+            let list = params.list(ids.iter().map(|id| (*id).into()));
             let sql = format!(
                 "SELECT {CLAIM} FROM coupon_claim c
-                 WHERE c.buyer_id IN ({list}) AND c.shop_id = {} AND c.coupon_id = {} ORDER BY c.buyer_id, c.number",
+                 WHERE c.{other} IN ({list}) AND c.shop_id = {} AND c.{one} = {} ORDER BY c.{other}, c.number",
                 params.push(shop_id.as_str()),
-                params.push(coupon_id.as_str())
+                params.push(id)
             );
             for row in self.rows(sql, params).await? {
                 found.push(claim(&row)?);

@@ -1,5 +1,6 @@
-//! Search by parts of words, whatever their case, accents and what stands between them, alike on both databases: the text is folded here, and the
-//! database only has to find pieces of it (`fts5` with trigrams on `SQLite`, `pg_trgm` on `PostgreSQL`).
+//! Search by parts of words, whatever their case, accents and what stands between them, alike on both databases: the text
+//! is folded here, and the database only has to find pieces of it (`fts5` with trigrams on `SQLite`, `pg_trgm` on
+//! `PostgreSQL`).
 
 use deskwire_protocol::ShopId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Value};

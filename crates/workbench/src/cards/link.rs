@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use deskwire_protocol::ids::{CouponId, OrderId, ProductId, ReturnId, ShopId};
+use serde::Deserialize;
 
 /// The longest template, in bytes.
 const TEMPLATE_BYTES: usize = 256;
 
 /// As configured: `https://…/{order_id}`, or a path of this server. `{shop_id}` may stand in each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LinkTemplates {
     /// The order management page.
     pub order_management: String,

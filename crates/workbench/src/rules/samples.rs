@@ -12,6 +12,7 @@ use deskwire_protocol::{
     order::{Deadlines, LineItem, Order, OrderStatus, Payment},
     product::{Product, ProductStatus, Sku, SkuPrice},
 };
+use deskwire_store::OrderRecord;
 
 use crate::error::WorkbenchError;
 
@@ -95,6 +96,18 @@ pub(crate) fn order(status: OrderStatus) -> Order {
         packages: Vec::new(),
         returns: Vec::new(),
         links: None,
+    }
+}
+
+/// The same as it is kept.
+pub(crate) fn order_record(status: OrderStatus) -> OrderRecord {
+    OrderRecord {
+        order: order(status),
+        client_order_id: None,
+        remind_time: None,
+        lapse_time: None,
+        note: None,
+        version: 4,
     }
 }
 
