@@ -13,13 +13,50 @@ use futures::{SinkExt, StreamExt};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     net::TcpStream,
-    process::Command,
+    process::{Child, ChildStderr, Command},
 };
 use tokio_tungstenite::tungstenite::Message;
 
 const NEVER: u64 = 4_102_444_800;
+
+/// A server as someone starts it, who reads what it shows.
+struct Serving {
+    _child: Child,
+    screen: Lines<BufReader<ChildStderr>>,
+}
+
+impl Serving {
+    fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let screen = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { _child: child, screen }
+    }
+
+    /// The next line with this in it.
+    async fn shows(&mut self, part: &str) -> String {
+        loop {
+            let line = within(part, self.screen.next_line()).await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("it ended before {part}"));
+            if line.contains(part) {
+                return line.trim().to_owned();
+            }
+        }
+    }
+}
+
+/// The settings by which a server has this certificate.
+fn certificate_files(
+    directory: &Directory,
+    made: &rcgen::CertifiedKey<rcgen::KeyPair>,
+) -> [(&'static str, String); 2] {
+    [
+        ("DESKWIRE_GATEWAY__TLS_CERTIFICATE_FILE", directory.write("cert.pem", &made.cert.pem())),
+        ("DESKWIRE_GATEWAY__TLS_KEY_FILE", directory.write("key.pem", &made.signing_key.serialize_pem())),
+    ]
+}
 
 /// Commands and settings.
 mod command_line {
@@ -52,20 +89,11 @@ mod command_line {
     #[tokio::test]
     async fn the_commands_that_the_first_start_shows_have_two_people_talking() {
         let directory = Directory::new();
-        let mut command = directory.command(&["serve", "--listen", "127.0.0.1:0", "--data-dir", "my data"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut serving = command.spawn().unwrap();
-        let mut stderr = BufReader::new(serving.stderr.take().unwrap()).lines();
-        let mut shown = async |part: &str| loop {
-            let line = within(part, stderr.next_line()).await.unwrap();
-            let line = line.unwrap_or_else(|| panic!("it ended before {part}"));
-            if line.contains(part) {
-                return line.trim().to_owned();
-            }
-        };
-        let mut alice = Terminal::start(directory.pasted(&shown("connect --as buyer").await));
-        let mut mia = Terminal::start(directory.pasted(&shown("connect --as agent").await));
-        let pasted = shown("npx --yes wscat -c ws://").await;
+        let command = directory.command(&["serve", "--listen", "127.0.0.1:0", "--data-dir", "my data"]);
+        let mut serving = Serving::start(command);
+        let mut alice = Terminal::start(directory.pasted(&serving.shows("connect --as buyer").await));
+        let mut mia = Terminal::start(directory.pasted(&serving.shows("connect --as agent").await));
+        let pasted = serving.shows("npx --yes wscat -c ws://").await;
         let (_, header) = pasted.split_once("/v1/ws -H ").unwrap();
         let mut printing = directory.pasted(&format!("printf %s {header}"));
         printing.stdout(Stdio::piped());
@@ -509,46 +537,37 @@ mod http {
         }
     }
 
-    fn with_certificate(directory: &Directory, made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> ServerOptions {
-        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        ServerOptions::new(Setting::default())
-            .env("DESKWIRE_GATEWAY__TLS_CERTIFICATE_FILE", directory.write("cert.pem", &certificate))
-            .env("DESKWIRE_GATEWAY__TLS_KEY_FILE", directory.write("key.pem", &key))
-    }
-
     #[tokio::test]
     async fn the_printed_command_reaches_a_server_with_a_certificate_that_nobody_vouches_for() {
         let directory = Directory::new();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let server = with_certificate(&directory, &made).start().await;
-        let log = server.log();
-        let printed = log
-            .lines()
-            .find_map(|line| line.split_once("deskwire connect "))
-            .expect("a command is printed")
-            .1;
-        let (before, at) = printed.split_once("--data-dir ").expect("not the usual directory");
-        // The directory is given to every command here.
-        let rest = at.split_once(' ').expect("more options").1;
-        let arguments: Vec<&str> = std::iter::once("connect")
-            .chain(before.split_whitespace())
-            .chain(rest.split_whitespace())
-            .collect();
-        assert!(arguments.contains(&"--ca") && rest.contains("wss://localhost:"), "{printed}");
-        let mut alice = server.terminal(&arguments);
+        let mut command = directory.command(&["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]);
+        command.envs(certificate_files(&directory, &made));
+        let mut serving = Serving::start(command);
+        let printed = serving.shows("connect --as buyer").await;
+        let mut alice = Terminal::start(directory.pasted(&printed));
         alice.shows("you are Alice").await;
-        drop(alice);
-        let elsewhere = ["connect", "--as", "buyer", "--url", arguments[4], "--ca", "missing.pem"];
-        let refused = server.run_to_end(&elsewhere).await;
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && said.contains("missing.pem"), "{said}");
+        let (without, _) = printed.split_once(" --ca ").expect("whom to trust");
+        assert!(without.contains("wss://localhost:"), "the name of the certificate: {printed}");
+        for (wrong, says) in
+            [(without.to_owned(), "--ca FILE"), (format!("{without} --ca missing.pem"), "missing.pem")]
+        {
+            let mut command = directory.pasted(&wrong);
+            let ran = within(&wrong, command.stdin(Stdio::null()).output()).await.unwrap();
+            let said = String::from_utf8(ran.stderr).unwrap();
+            assert!(!ran.status.success() && said.contains(says), "{said}");
+        }
     }
 
     #[tokio::test]
     async fn with_a_certificate_it_speaks_tls_and_nothing_else() {
         let directory = Directory::new();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let server = with_certificate(&directory, &made).start().await;
+        let mut options = ServerOptions::new(Setting::default());
+        for (name, file) in certificate_files(&directory, &made) {
+            options = options.env(name, file);
+        }
+        let server = options.start().await;
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());

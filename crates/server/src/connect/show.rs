@@ -5,6 +5,7 @@ use deskwire_protocol::{
     card::Card,
     conversation::{Conversation, ConversationStatus},
 };
+use serde::Serialize;
 
 /// Text of others, safe to print; further lines are indented.
 pub(super) fn safe(text: &str) -> String {
@@ -56,6 +57,12 @@ pub(super) fn message(message: &Message, mine: bool) -> String {
             format!("* {who} came from order {}", safe(order_id.as_str()))
         }
     }
+}
+
+/// A word of the contract, as it is on the wire.
+pub(super) fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// The card that a message is.

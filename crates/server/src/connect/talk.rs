@@ -108,6 +108,8 @@ pub(super) struct Talk {
     pub(super) lines: Vec<String>,
     /// When to call [`Talk::send_next`] again.
     pub(super) retry_at: Option<Instant>,
+    /// Deadlines that were shown.
+    deadlines: HashSet<String>,
     /// The server is going: reconnect after this.
     pub(super) draining: Option<Duration>,
     /// The token runs out soon.
@@ -136,6 +138,7 @@ impl Talk {
             calls: Vec::new(),
             lines: Vec::new(),
             retry_at: None,
+            deadlines: HashSet::new(),
             draining: None,
             expiring: false,
             refused: None,
@@ -619,14 +622,7 @@ impl Talk {
             }
             EventName::Presence => self.presence(&read::<PresenceEvent>(params)?),
             EventName::WorkbenchOrders => self.orders(&read(params)?),
-            EventName::DeadlineNear => {
-                let event: DeadlineNear = read(params)?;
-                let order_id = show::safe(event.order_id.as_str());
-                self.lines.push(match event.return_id {
-                    None => format!("* a deadline of order {order_id} comes near"),
-                    Some(_) => format!("* a return of order {order_id} is to be answered soon"),
-                });
-            }
+            EventName::DeadlineNear => self.deadline(&read(params)?),
             // The terminal shows nothing that could be stale.
             EventName::WorkbenchChanged => {}
             EventName::SessionExpiring => self.expiring = true,
@@ -666,15 +662,23 @@ impl Talk {
         }
     }
 
+    /// A deadline comes near. Who attaches again is told again, and shown once.
+    fn deadline(&mut self, event: &DeadlineNear) {
+        let order_id = show::safe(event.order_id.as_str());
+        let (kind, consequence) = (show::word(&event.reminder.kind), show::word(&event.reminder.consequence));
+        let line = format!("* order {order_id}: {kind} is near, then {consequence}");
+        if self.deadlines.insert(line.clone()) {
+            self.lines.push(line);
+        }
+    }
+
     /// The server found orders that a message names, or lays all of the buyer's beside the conversation: those are shown
     /// again only when something about them is new.
     fn orders(&mut self, event: &WorkbenchOrders) {
         let Some(index) = self.find(event.conversation_id) else { return };
         let mut lines = Vec::new();
         for order in &event.orders {
-            let status = serde_json::to_value(order.status).unwrap_or_default();
-            let status = status.as_str().unwrap_or_default();
-            let order_id = show::safe(order.id.as_str());
+            let (order_id, status) = (show::safe(order.id.as_str()), show::word(&order.status));
             lines.push(format!("* order {order_id}: {status}, {}", order.payment.total_amount));
         }
         if event.message_id.is_none() {

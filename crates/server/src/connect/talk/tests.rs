@@ -230,3 +230,15 @@ fn a_typed_call_shows_its_answer_and_gets_the_current_conversation() {
     stage.talk.disconnected();
     assert!(stage.lines()[0].contains("no answer came"));
 }
+
+#[test]
+fn a_deadline_is_shown_once_however_often_it_is_told() {
+    let mut stage = Stage::buyer(0);
+    let reminder = json!({
+        "kind": "PAYMENT_DUE", "due_time": 1, "consequence": "AUTO_CANCELLED", "overdue": false,
+    });
+    let near = json!({ "order_id": "o-1", "buyer_id": "alice", "reminder": reminder });
+    stage.push("deadline.near", near.clone());
+    stage.push("deadline.near", near);
+    assert_eq!(stage.lines(), ["* order o-1: PAYMENT_DUE is near, then AUTO_CANCELLED"]);
+}
