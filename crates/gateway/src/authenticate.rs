@@ -418,7 +418,7 @@ fn start_result(caller: &Caller, resumed: Vec<Resumed>) -> StartResult {
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     StartResult {
         session_id: caller.session_id.clone(),
-        user: caller.user.clone(),
+        user: caller.user(),
         shop: SessionShop { shop_id: caller.scope.shop_id.clone() },
         server_time: caller.gate.clock.now(),
         expire_time: caller.expire_time(),

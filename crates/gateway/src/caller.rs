@@ -23,7 +23,8 @@ pub(crate) struct Caller {
     pub(crate) session: Arc<Session>,
     pub(crate) session_id: SessionId,
     pub(crate) scope: Scope,
-    pub(crate) user: SessionUser,
+    pub(crate) name: String,
+    locale: Option<String>,
     pub(crate) codec: Codec,
     pub(crate) limits: Limits,
     pub(crate) lane: Lane,
@@ -53,7 +54,8 @@ impl Caller {
             session,
             session_id,
             scope,
-            user,
+            name: user.name,
+            locale: user.locale,
             codec,
             expire_time: AtomicI64::new(claims.expire_time().millis()),
             issue_time: AtomicI64::new(claims.issue_time().millis()),
@@ -61,6 +63,16 @@ impl Caller {
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             idle: Notify::new(),
+        }
+    }
+
+    /// Whom the session is of, as its client is told.
+    pub(crate) fn user(&self) -> SessionUser {
+        SessionUser {
+            user_id: self.scope.user_id.clone(),
+            role: self.scope.role,
+            name: self.name.clone(),
+            locale: self.locale.clone(),
         }
     }
 

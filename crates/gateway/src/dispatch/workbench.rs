@@ -183,7 +183,7 @@ impl Call<'_> {
 
 /// The caller, as the workbench knows callers.
 fn who(caller: &Caller) -> Who {
-    Who::of_session(caller.scope.clone(), caller.user.name.clone())
+    Who::of_session(caller.scope.clone(), caller.name.clone())
 }
 
 /// Lays the buyer's orders beside the conversation that an agent has opened, and tells of their deadlines that are near.
