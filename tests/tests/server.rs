@@ -182,7 +182,7 @@ mod command_line {
             ("[chat]\nwriters = 65", "chat.writers"),
             ("[auth]\nhs256_secret = \"short\"", "auth.hs256_secret"),
             ("database_url = \"mysql://db\"", "database_url"),
-            ("redis_url = \"redis://127.0.0.1\"", "redis_url"),
+            ("redis_url = \"http://127.0.0.1\"", "redis_url"),
             ("data_dir = \"\"", "data_dir"),
             ("[log]\nlevel = \"a=b=c\"", "log.level"),
             ("[log]\nformat = \"xml\"", "log.format"),
@@ -376,7 +376,7 @@ mod http {
         let ready_body: Value = serde_json::from_str(&ready.body).unwrap();
         assert_eq!(
             (ready.status, ready_body),
-            (200, json!({"ready": true, "draining": false, "store": "ok"}))
+            (200, json!({"ready": true, "degraded": false, "draining": false, "store": "ok", "bus": "ok"}))
         );
         let (mut ana, _bo) = (server.buyer("ana").await, server.agent("bo").await);
         let here = ana.open().await;
@@ -465,10 +465,7 @@ mod http {
         }
     }
 
-    fn with_certificate(
-        directory: &Directory,
-        made: &rcgen::CertifiedKey<rcgen::KeyPair>,
-    ) -> ServerOptions {
+    fn with_certificate(directory: &Directory, made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> ServerOptions {
         let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         ServerOptions::new(Setting::default())
             .env("DESKWIRE_GATEWAY__TLS_CERTIFICATE_FILE", directory.write("cert.pem", &certificate))
@@ -481,12 +478,18 @@ mod http {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let server = with_certificate(&directory, &made).start().await;
         let log = server.log();
-        let printed = log.lines().find_map(|line| line.split_once("deskwire connect ")).expect("a command is printed").1;
+        let printed = log
+            .lines()
+            .find_map(|line| line.split_once("deskwire connect "))
+            .expect("a command is printed")
+            .1;
         let (before, at) = printed.split_once("--data-dir ").expect("not the usual directory");
         // The directory is given to every command here.
         let rest = at.split_once(' ').expect("more options").1;
-        let arguments: Vec<&str> =
-            std::iter::once("connect").chain(before.split_whitespace()).chain(rest.split_whitespace()).collect();
+        let arguments: Vec<&str> = std::iter::once("connect")
+            .chain(before.split_whitespace())
+            .chain(rest.split_whitespace())
+            .collect();
         assert!(arguments.contains(&"--ca") && rest.contains("wss://localhost:"), "{printed}");
         let mut alice = server.terminal(&arguments);
         alice.shows("you are Alice").await;

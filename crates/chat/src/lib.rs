@@ -111,6 +111,12 @@ impl Chat {
         self.inner.writers.finish().await;
     }
 
+    /// Why notices of other nodes do not come now; none when they do. What is sent arrives all the same, later.
+    #[must_use]
+    pub fn bus_trouble(&self) -> Option<bus::Trouble> {
+        self.inner.bus.trouble()
+    }
+
     /// The most events of one `conversation.attach`.
     #[must_use]
     pub fn attach_page(&self) -> u32 {

@@ -120,7 +120,8 @@ impl Session {
         let followed = session.topic.clone();
         session.chat.tasks.spawn(async move {
             if let Err(error) = following.hub.topics.in_force(&followed).await {
-                tracing::warn!(%error, "could not follow a topic; attaching tries again");
+                // That the bus is away is said once, and not again for each session.
+                tracing::debug!(%error, "could not follow a topic; attaching tries again");
             }
         });
         if user.role == Role::Buyer && first {
@@ -574,7 +575,7 @@ impl Session {
         }
         if let Err(error) = self.chat.hub.topics.in_force(&self.topic).await {
             // The sweep brings what the bus cannot.
-            tracing::warn!(%error, "attached without the bus: events arrive by the repair sweep");
+            tracing::debug!(%error, "attached without the bus: events arrive by the repair sweep");
         }
         let place = Place {
             conversation_id: record.conversation_id,

@@ -1,12 +1,12 @@
 //! The repair sweep: finds what the bus lost by comparing the store with what was delivered.
 //!
-//! Recently changed conversations are compared often. Every attached one is compared now and then, since a commit
+//! Recently changed conversations are compared often, and more often while the bus is away. Every attached one is compared now and then, since a commit
 //! may become visible long after the time that it was stamped with (a node that stood still in between).
 
 use std::sync::Arc;
 
 use deskwire_protocol::ShopId;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{Clock, hub::Hub, spawn_vital};
@@ -25,12 +25,15 @@ pub(crate) fn start(
     let ended = shutdown.clone();
     let shutdown = shutdown.clone();
     spawn_vital(tasks, "repair sweep", crashed, move || ended.is_cancelled(), async move {
-        let mut ticks = interval(hub.config.sweep_interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_full = Instant::now();
         loop {
+            // While other nodes' events come by nothing else, it is quicker.
+            let pause = match hub.topics.trouble() {
+                None => hub.config.sweep_interval,
+                Some(_) => hub.config.sweep_interval_without_bus,
+            };
             let mut full = tokio::select! {
-                _ = ticks.tick() => false,
+                () = sleep(pause) => false,
                 () = hub.sweep_now.notified() => true,
                 () = shutdown.cancelled() => return,
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::OnceCell;
 
-use crate::bus::{Bus, BusError, Topic};
+use crate::bus::{Bus, BusError, Topic, Trouble};
 
 struct Followed {
     sessions: usize,
@@ -36,7 +36,17 @@ impl Topics {
         let Some(cell) = self.followed.get(topic).map(|followed| Arc::clone(&followed.in_force)) else {
             return Ok(());
         };
-        cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.copied()
+        let followed = cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.copied();
+        // The last session may have left before this began, and then nobody would end it.
+        if let Entry::Vacant(entry) = self.followed.entry(topic.clone()) {
+            self.bus.unsubscribe(entry.key());
+        }
+        followed
+    }
+
+    /// Why notices of other nodes do not come now, if they do not.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.bus.trouble()
     }
 
     /// One session less; after the last the topic is followed no longer.

@@ -89,7 +89,8 @@ impl Writers {
     pub(crate) fn submit(&self, command: Command) -> Result<oneshot::Receiver<Reply>, ChatError> {
         let (reply, answer) = oneshot::channel();
         // Whoever asked may be gone; the effect stands all the same.
-        self.enqueue(command, Box::new(move |outcome| drop(reply.send(outcome)))).map_err(|(error, _)| error)?;
+        self.enqueue(command, Box::new(move |outcome| drop(reply.send(outcome))))
+            .map_err(|(error, _)| error)?;
         Ok(answer)
     }
 
@@ -110,8 +111,8 @@ impl Writers {
             usize::try_from(command.conversation_id.get().unsigned_abs() % queues.len() as u64).unwrap_or(0);
         let expires = Instant::now() + half(self.request_timeout);
         queues[shard].try_send(Queued { command, answer, expires }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(queued) => (ChatError::Busy, queued.answer),
-            mpsc::error::TrySendError::Closed(queued) => (ChatError::ShuttingDown, queued.answer),
+            mpsc::error::TrySendError::Full(refused) => (ChatError::Busy, refused.answer),
+            mpsc::error::TrySendError::Closed(refused) => (ChatError::ShuttingDown, refused.answer),
         })
     }
 
@@ -173,9 +174,9 @@ impl Writer {
     async fn commit(&self, commands: &[Command], deadline: Instant) -> Result<Decided, ChatError> {
         let needs = rules::needs(commands.iter());
         let now = self.clock.now();
-        let commit = self.store.commit(&needs, |loaded| {
-            rules::decide(loaded, commands.iter(), now, self.config.recall_window)
-        });
+        let commit = self
+            .store
+            .commit(&needs, |loaded| rules::decide(loaded, commands.iter(), now, self.config.recall_window));
         match timeout_at(deadline, commit).await {
             Ok(decided) => Ok(decided.map_err(|error: StoreError| ChatError::Store(Arc::new(error)))?),
             // It may have been committed: the sender asks again with the same id and learns.
@@ -190,6 +191,11 @@ impl Writer {
             let published = timeout(self.config.publish_timeout, self.bus.publish(notices)).await;
             match published {
                 Ok(Ok(())) => {}
+                // Said once, when the bus went away, and not again for each commit.
+                Ok(Err(error)) if self.bus.trouble().is_some() => {
+                    metrics::counter!("deskwire_publish_failures_total").increment(1);
+                    tracing::debug!(%error, "events were not handed to the bus, which is away");
+                }
                 Ok(Err(error)) => {
                     metrics::counter!("deskwire_publish_failures_total").increment(1);
                     tracing::warn!(%error, "events could not be handed to the bus; the repair sweep brings them");

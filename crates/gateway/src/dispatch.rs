@@ -11,10 +11,7 @@ use std::{
 use deskwire_chat::{ChatError, Hold, Session};
 use deskwire_protocol::{
     ErrorObject, ErrorType, Inbound, Method, MethodName, Params, Refused, Request, Role, SendContent,
-    conversation::Conversation,
-    message::SendParams,
-    method,
-    session::Pong,
+    conversation::Conversation, message::SendParams, method, session::Pong,
 };
 use deskwire_workbench::named_orders;
 use serde::Serialize;

@@ -77,7 +77,10 @@ mod tests {
         assert_eq!(filled_up(&[1, 2, 3, 4, 5]).copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 5]);
         for rows in 1..=ROWS {
             let filled = filled_up(&vec![(); rows]).count();
-            assert!(COUNTS.contains(&filled) && filled >= rows && filled <= rows + rows / 2, "{rows}: {filled}");
+            assert!(
+                COUNTS.contains(&filled) && filled >= rows && filled <= rows + rows / 2,
+                "{rows}: {filled}"
+            );
         }
         assert_eq!(filled_up(&vec![(); ROWS + 1]).count(), ROWS + 1);
     }

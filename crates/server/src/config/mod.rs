@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-use deskwire_chat::ChatConfig;
+use anyhow::Context;
+use deskwire_chat::{ChatConfig, bus::RedisConfig};
 use deskwire_gateway::{GatewayConfig, RestConfig, TlsFiles};
 use deskwire_store::StoreConfig;
 use deskwire_workbench::{LinkError, LinkTemplates, Links, WorkbenchConfig, Zone};
@@ -77,6 +78,7 @@ pub(crate) struct Settings {
     gateway: Gateway,
     rest: Rest,
     chat: ChatSettings,
+    bus: BusSettings,
     workbench: WorkbenchSettings,
     links: LinkSettings,
     webhooks: webhooks::WebhookSettings,
@@ -155,10 +157,22 @@ struct ChatSettings {
     attachments: NonZeroU32,
     publish_timeout_ms: NonZeroU64,
     sweep_interval_ms: NonZeroU64,
+    sweep_interval_without_bus_ms: NonZeroU64,
     sweep_window_seconds: NonZeroU64,
     full_sweep_interval_seconds: NonZeroU64,
     summary_interval_ms: NonZeroU64,
     typing_expiry_ms: NonZeroU64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BusSettings {
+    prefix: String,
+    ca_file: PathBuf,
+    connect_timeout_ms: NonZeroU64,
+    probe_interval_ms: NonZeroU64,
+    probe_timeout_ms: NonZeroU64,
+    reconnect_pause_ms: NonZeroU64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -255,8 +269,15 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     {
         bad("database_url", "must begin with sqlite:// or postgres://");
     }
-    if !settings.redis_url.0.is_empty() {
-        bad("redis_url", "this build runs as one node and has no Redis bus yet; leave it unset");
+    if !settings.redis_url.0.is_empty()
+        && let Err(error) = RedisConfig::at(&*settings.redis_url.0).check()
+    {
+        bad("redis_url", &error.to_string());
+    }
+    if settings.bus.prefix.is_empty()
+        || !settings.bus.prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    {
+        bad("bus.prefix", "must be of letters, digits, `-`, `_` and `.`");
     }
     if settings.auth.kid.is_empty() {
         bad("auth.kid", "must not be empty");
@@ -402,11 +423,37 @@ impl Settings {
             request_timeout: seconds(self.gateway.request_timeout_seconds),
             publish_timeout: millis(chat.publish_timeout_ms),
             sweep_interval: millis(chat.sweep_interval_ms),
+            sweep_interval_without_bus: millis(chat.sweep_interval_without_bus_ms),
             sweep_window: seconds(chat.sweep_window_seconds),
             full_sweep_interval: seconds(chat.full_sweep_interval_seconds),
             summary_interval: millis(chat.summary_interval_ms),
             typing_expiry: millis(chat.typing_expiry_ms),
         }
+    }
+
+    /// For the bus over Redis, where there is one.
+    pub(crate) fn redis(&self) -> anyhow::Result<Option<RedisConfig>> {
+        let bus = &self.bus;
+        if self.redis_url.0.is_empty() {
+            return Ok(None);
+        }
+        let ca = if bus.ca_file.as_os_str().is_empty() {
+            None
+        } else {
+            let read = std::fs::read(&bus.ca_file);
+            Some(read.with_context(|| format!("`bus.ca_file` {} cannot be read", bus.ca_file.display()))?)
+        };
+        Ok(Some(RedisConfig {
+            ca,
+            prefix: bus.prefix.clone(),
+            connect_timeout: millis(bus.connect_timeout_ms),
+            // Less than the writers wait, so that it is the bus that finds out.
+            answer_timeout: millis(self.chat.publish_timeout_ms).mul_f64(0.75),
+            probe_interval: millis(bus.probe_interval_ms),
+            probe_timeout: millis(bus.probe_timeout_ms),
+            longest_pause: millis(bus.reconnect_pause_ms),
+            ..RedisConfig::at(&*self.redis_url.0)
+        }))
     }
 
     /// For `deskwire_gateway`.

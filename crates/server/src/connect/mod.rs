@@ -195,9 +195,8 @@ impl Connection {
         let request = ClientRequestBuilder::new(uri).with_sub_protocol(self.codec.subprotocol());
         // Frames are written whole, so waiting to fill packets only delays them.
         let connecting = connect_async_tls_with_config(request, None, true, Some(self.tls.clone()));
-        let (socket, _) = timeout(CONNECT_TIMEOUT, connecting)
-            .await
-            .context("the server did not answer in time")??;
+        let (socket, _) =
+            timeout(CONNECT_TIMEOUT, connecting).await.context("the server did not answer in time")??;
         Ok(socket)
     }
 

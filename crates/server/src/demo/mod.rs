@@ -81,7 +81,8 @@ pub(crate) struct Hints<'a> {
 impl std::fmt::Display for Hints<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { url, command, options, trust, buyer_token, agent_token, conversation_id } = self;
-        let connect = |token: &str| format!("npx --yes wscat{trust} -c {url} -H 'authorization: Bearer {token}'");
+        let connect =
+            |token: &str| format!("npx --yes wscat{trust} -c {url} -H 'authorization: Bearer {token}'");
         let say = |text: &str| {
             format!(
                 r#"{{"jsonrpc":"2.0","id":2,"method":"message.send","params":{{"conversation_id":"{conversation_id}","client_message_id":"{text}","content":{{"type":"TEXT","text":"{text}"}}}}}}"#
