@@ -35,6 +35,8 @@ pub struct ChatConfig {
     pub summary_interval: Duration,
     /// For how long a typing mark is to be shown.
     pub typing_expiry: Duration,
+    /// After how long a node that is not heard any more is taken for gone, and all who were online there.
+    pub presence_expiry: Duration,
 }
 
 impl Default for ChatConfig {
@@ -54,6 +56,7 @@ impl Default for ChatConfig {
             full_sweep_interval: Duration::from_secs(30),
             summary_interval: Duration::from_millis(50),
             typing_expiry: Duration::from_secs(6),
+            presence_expiry: Duration::from_secs(10),
         }
     }
 }

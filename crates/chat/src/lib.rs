@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod hub;
 mod outbox;
+mod presence;
 mod rules;
 mod session;
 mod shelf;
@@ -78,6 +79,7 @@ impl Chat {
         sweep::start(&hub, &clock, &tasks, shutdown, &crashed);
         summary::start(&hub, &tasks, shutdown, &crashed);
         shelf::start(&hub, &tasks, shutdown, &crashed);
+        presence::start(&hub, &bus, &tasks, shutdown, &crashed);
         Self {
             inner: Arc::new(Inner {
                 config,

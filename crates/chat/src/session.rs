@@ -33,6 +33,7 @@ use crate::{
     bus::{Notice, Presence, Topic, Typing},
     event::to_wire,
     hub::{Hold, Place, Slot, Ticket},
+    presence::Room,
     rules::{Action, Command, Outcome},
     view,
 };
@@ -607,7 +608,9 @@ impl Session {
         match self.side() {
             Side::Shop => {
                 let topic = Topic::Buyer(place.shop_id.clone(), place.buyer_id.clone());
-                let online = !self.chat.hub.listeners(&topic).is_empty();
+                let room = Room::Shop(place.shop_id.clone());
+                let online = !self.chat.hub.listeners(&topic).is_empty()
+                    || self.chat.hub.presences.is_elsewhere(&room, &place.buyer_id);
                 vec![PresenceEvent { role: ParticipantRole::Buyer, user_id: place.buyer_id.clone(), online }]
             }
             Side::Buyer => {
@@ -617,7 +620,8 @@ impl Session {
                     .slot(place.conversation_id, Side::Shop)
                     .map(|slot| slot.listeners())
                     .unwrap_or_default();
-                let mut ids: Vec<_> = agents.iter().map(|listener| listener.scope.user_id.clone()).collect();
+                let mut ids = self.chat.hub.presences.elsewhere(&Room::Conversation(place.conversation_id));
+                ids.extend(agents.iter().map(|listener| listener.scope.user_id.clone()));
                 ids.sort_unstable();
                 ids.dedup();
                 ids.into_iter()
@@ -643,6 +647,7 @@ impl Session {
             role: self.listener.role(),
             user_id: scope.user_id.clone(),
             online,
+            origin: self.chat.hub.presences.origin(),
         };
         let (chat, user_id, own_topic) = (Arc::clone(&self.chat), scope.user_id.clone(), self.topic.clone());
         let at = place.map(|place| (place.conversation_id, place.side));

@@ -11,11 +11,15 @@ use deskwire_protocol::{
     event::{DeadlineNear, WorkbenchChanged},
     order::WorkbenchOrders,
 };
+use deskwire_store::Side;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use self::redis::{RedisBus, RedisConfig, RedisConfigError};
-pub use crate::event::Event;
+pub use crate::{
+    event::Event,
+    presence::{Asked, Origin},
+};
 pub use in_process::{InProcess, InProcessNode};
 
 /// Who an event is for: the agents of a shop, or one buyer. Each node follows only topics of its own sockets.
@@ -25,6 +29,20 @@ pub enum Topic {
     Shop(ShopId),
     /// One buyer of the shop, on all devices.
     Buyer(ShopId, UserId),
+    /// All nodes, whoever is connected to them.
+    Nodes,
+}
+
+impl Topic {
+    /// The side whose sessions are told; none where nodes are among themselves.
+    #[must_use]
+    pub const fn side(&self) -> Option<Side> {
+        match self {
+            Self::Shop(_) => Some(Side::Shop),
+            Self::Buyer(..) => Some(Side::Buyer),
+            Self::Nodes => None,
+        }
+    }
 }
 
 /// What is told on a topic. Nodes of two releases tell each other these during an upgrade, under the names that they have
@@ -44,6 +62,10 @@ pub enum Notice {
     Presence(Presence),
     /// Something for the workbenches of the shop's agents.
     Workbench(Workbench),
+    /// A node asks who is there.
+    Asked(Asked),
+    /// A node lives.
+    Alive(Origin),
 }
 
 /// Something for the workbenches of the shop's agents. What belongs to a buyer is told to those who are attached to
@@ -101,8 +123,10 @@ pub struct Presence {
     pub role: deskwire_protocol::ParticipantRole,
     /// Who.
     pub user_id: UserId,
-    /// There, or gone.
+    /// There, or gone from the node that tells.
     pub online: bool,
+    /// By which node.
+    pub origin: Origin,
 }
 
 /// The bus could not do it now; the repair sweep makes up for it.

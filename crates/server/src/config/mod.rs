@@ -162,6 +162,7 @@ struct ChatSettings {
     full_sweep_interval_seconds: NonZeroU64,
     summary_interval_ms: NonZeroU64,
     typing_expiry_ms: NonZeroU64,
+    presence_expiry_ms: NonZeroU64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -428,6 +429,7 @@ impl Settings {
             full_sweep_interval: seconds(chat.full_sweep_interval_seconds),
             summary_interval: millis(chat.summary_interval_ms),
             typing_expiry: millis(chat.typing_expiry_ms),
+            presence_expiry: millis(chat.presence_expiry_ms),
         }
     }
 

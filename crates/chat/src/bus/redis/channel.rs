@@ -13,17 +13,20 @@ const SLOTS: u16 = 16_384;
 
 /// The channel of a topic.
 pub(super) fn of_topic(prefix: &str, topic: &Topic) -> Arc<str> {
-    let mut name = format!("{prefix}:{{");
+    let mut name = format!("{prefix}:");
     match topic {
         Topic::Shop(shop_id) => {
+            name.push('{');
             escape(&mut name, shop_id.as_str());
             name.push('}');
         }
         Topic::Buyer(shop_id, buyer_id) => {
+            name.push('{');
             escape(&mut name, shop_id.as_str());
             name.push_str("}:");
             escape(&mut name, buyer_id.as_str());
         }
+        Topic::Nodes => name.push_str("nodes"),
     }
     name.into()
 }
@@ -132,7 +135,7 @@ mod tests {
                 assert!(names.insert(of_topic("p", &buyer(one, other))), "{one} {other}");
             }
         }
-        assert!(!names.contains(&of_probe("p", 7)));
+        assert!(names.insert(of_topic("p", &Topic::Nodes)) && names.insert(of_probe("p", 7)));
     }
 
     #[test]

@@ -50,7 +50,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::bus::{Changed, Event, Presence, Read, Typing, Workbench};
+    use crate::bus::{Asked, Changed, Event, Origin, Presence, Read, Typing, Workbench};
 
     fn sender() -> Sender {
         let user_id = Some(UserId::new("ana").unwrap());
@@ -87,7 +87,7 @@ mod tests {
                 json!({"event": {"seq": 4, "buyer_prev_seq": 2, "message": {
                     "conversation_id": "7", "seq": 4, "buyer_prev_seq": 2, "sender": ana, "client_message_id": "m-1",
                     "content": {"type": "TEXT", "text": "hello 👋"}, "visibility": "ALL", "revision": 0,
-                    "recalled": false, "create_time": "2025-11-24T16:00:00.000Z"}}}),
+                    "recalled": false, "create_time": 1_764_000_000_000_i64}}}),
             ),
             (
                 Notice::Changed(Changed { conversation_id, only_messages: true }),
@@ -100,7 +100,7 @@ mod tests {
                     seq: Seq::new(3).unwrap(),
                     read_time: update_time,
                 }),
-                json!({"read": {"conversation_id": "7", "reader": ana, "seq": 3, "read_time": "2025-11-24T16:00:00.000Z"}}),
+                json!({"read": {"conversation_id": "7", "reader": ana, "seq": 3, "read_time": 1_764_000_000_000_i64}}),
             ),
             (
                 Notice::Typing(Typing { conversation_id, sender: sender(), typing: true }),
@@ -112,9 +112,16 @@ mod tests {
                     role: ParticipantRole::Buyer,
                     user_id: UserId::new("ana").unwrap(),
                     online: true,
+                    origin: Origin { node: u64::MAX, epoch: 3 },
                 }),
-                json!({"presence": {"conversation_id": null, "role": "BUYER", "user_id": "ana", "online": true}}),
+                json!({"presence": {"conversation_id": null, "role": "BUYER", "user_id": "ana", "online": true,
+                    "origin": {"node": u64::MAX, "epoch": 3}}}),
             ),
+            (
+                Notice::Asked(Asked { node: 1, conversation_id }),
+                json!({"asked": {"node": 1, "conversation_id": "7"}}),
+            ),
+            (Notice::Alive(Origin { node: 1, epoch: 1 }), json!({"alive": {"node": 1, "epoch": 1}})),
             (
                 Notice::Workbench(Workbench::Changed(WorkbenchChanged {
                     kind: ThingKind::Coupon,
@@ -123,7 +130,7 @@ mod tests {
                     buyer_id: None,
                     update_time,
                 })),
-                json!({"workbench": {"changed": {"kind": "COUPON", "id": "c-1", "update_time": "2025-11-24T16:00:00.000Z"}}}),
+                json!({"workbench": {"changed": {"kind": "COUPON", "id": "c-1", "update_time": 1_764_000_000_000_i64}}}),
             ),
         ]
     }
