@@ -205,6 +205,50 @@ const PACKAGE: &[&str] = &[
     "line_items",
 ];
 
+/// A refund of the second line's first piece.
+fn request(id: &str, order: &str) -> Value {
+    json!({
+        "return_id": id, "order_id": order, "return_type": "REFUND", "return_status": "RETURN_OR_REFUND_REQUEST_SUCCESS",
+        "return_reason": "damaged", "return_reason_text": "A seam, torn", "role": "BUYER", "create_time": MADE + 5,
+        "update_time": MADE + 6,
+        "refund_amount": {
+            "currency": "EUR", "refund_subtotal": money("7.50"), "refund_shipping_fee": money("0.00"),
+            "refund_tax": money("0.00"), "refund_total": money("7.50"),
+        },
+        "return_line_items": [{ "order_line_item_id": "2", "sku_id": "p-1-2", "product_name": "Calça", "quantity": 1 }],
+    })
+}
+
+/// Of two variants, of which one is out of stock.
+fn product(id: &str) -> Value {
+    json!({
+        "id": id, "title": "Camisa de linho", "main_image": "https://img.example/p.png", "category": "camisas",
+        "status": "ACTIVATE", "update_time": MADE,
+        "skus": [
+            {
+                "id": "p-1-1", "seller_sku": "LS-1", "name": "M", "inventory": 3, "status": "ACTIVATE",
+                "price": { "currency": "EUR", "sale_price": money("10.00"), "original_price": money("12.00") },
+            },
+            {
+                "id": "p-1-2", "seller_sku": "LS-2", "name": "L", "inventory": 0, "status": "ACTIVATE",
+                "price": { "currency": "EUR", "sale_price": money("7.50") },
+            },
+        ],
+    })
+}
+
+/// For the product.
+fn coupon(id: &str) -> Value {
+    json!({
+        "id": id, "title": "Volta às aulas", "status": "ONGOING", "display_type": "REGULAR",
+        "discount": { "type": "AMOUNT_OFF", "reduction_amount": money("5.00") },
+        "threshold": { "type": "MIN_SPEND", "min_spend": money("20.00") }, "product_scope": "SPECIFIC_PRODUCTS",
+        "product_ids": ["p-1"], "claim_duration": { "start_time": MADE, "end_time": MADE + 400_000_000_000_i64 },
+        "redemption_duration": { "type": "RELATIVE", "relative_days": 7 },
+        "usage_limits": { "total_claim_limit": 10, "single_buyer_claim_limit": 1 }, "create_time": MADE, "update_time": MADE,
+    })
+}
+
 /// These documents as lines of a table, each column a path, the lines ended as spreadsheets do.
 fn table(columns: &[&str], documents: &[Value]) -> String {
     let mut text = columns.join(",") + "\r\n";
@@ -259,38 +303,7 @@ on_both_stores! {
                 "package_id": "k-1", "code": code, "description": said, "location": place, "update_time": MADE + later,
             }))
             .collect();
-        let request = json!({
-            "return_id": "r-1", "order_id": "o-1", "return_type": "REFUND", "return_status": "RETURN_OR_REFUND_REQUEST_SUCCESS",
-            "return_reason": "damaged", "return_reason_text": "A seam, torn", "role": "BUYER", "create_time": MADE + 5,
-            "update_time": MADE + 6,
-            "refund_amount": {
-                "currency": "EUR", "refund_subtotal": money("7.50"), "refund_shipping_fee": money("0.00"),
-                "refund_tax": money("0.00"), "refund_total": money("7.50"),
-            },
-            "return_line_items": [{ "order_line_item_id": "2", "sku_id": "p-1-2", "product_name": "Calça", "quantity": 1 }],
-        });
-        let product = json!({
-            "id": "p-1", "title": "Camisa de linho", "main_image": "https://img.example/p.png", "category": "camisas",
-            "status": "ACTIVATE", "update_time": MADE,
-            "skus": [
-                {
-                    "id": "p-1-1", "seller_sku": "LS-1", "name": "M", "inventory": 3, "status": "ACTIVATE",
-                    "price": { "currency": "EUR", "sale_price": money("10.00"), "original_price": money("12.00") },
-                },
-                {
-                    "id": "p-1-2", "seller_sku": "LS-2", "name": "L", "inventory": 0, "status": "ACTIVATE",
-                    "price": { "currency": "EUR", "sale_price": money("7.50") },
-                },
-            ],
-        });
-        let coupon = json!({
-            "id": "c-1", "title": "Volta às aulas", "status": "ONGOING", "display_type": "REGULAR",
-            "discount": { "type": "AMOUNT_OFF", "reduction_amount": money("5.00") },
-            "threshold": { "type": "MIN_SPEND", "min_spend": money("20.00") }, "product_scope": "SPECIFIC_PRODUCTS",
-            "product_ids": ["p-1"], "claim_duration": { "start_time": MADE, "end_time": MADE + 400_000_000_000_i64 },
-            "redemption_duration": { "type": "RELATIVE", "relative_days": 7 },
-            "usage_limits": { "total_claim_limit": 10, "single_buyer_claim_limit": 1 }, "create_time": MADE, "update_time": MADE,
-        });
+        let (request, product, coupon) = (request("r-1", "o-1"), product("p-1"), coupon("c-1"));
         let buyer = json!({ "user_id": "ana", "name": "Ana \"Aninha\" Souza", "locale": "pt-BR" });
         let agent = json!({ "user_id": "cleo", "name": "Cleo", "role": "ADMIN" });
         let files: Vec<_> = [
@@ -508,7 +521,7 @@ on_both_stores! {
                     }
                 }
             };
-            let (taken, refused) = within("the next rows", further).await;
+            let (taken, refused) = within("the next rows", Box::pin(further)).await;
             if taken + refused == ROWS {
                 let ended = within("its end", child.wait()).await.unwrap();
                 assert_eq!(ended.code(), Some(3));

@@ -496,7 +496,8 @@ mod http {
         drop(alice);
         let elsewhere = ["connect", "--as", "buyer", "--url", arguments[4], "--ca", "missing.pem"];
         let refused = server.run_to_end(&elsewhere).await;
-        assert!(!refused.status.success() && refused.stderr.contains("missing.pem"), "{}", refused.stderr);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("missing.pem"), "{said}");
     }
 
     #[tokio::test]

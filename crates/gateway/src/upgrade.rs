@@ -23,8 +23,9 @@ use crate::{authenticate, gate::Gate, stream::Stream, token::Claims};
 /// A WebSocket of ours.
 pub(crate) type Socket = WebSocketStream<Stream>;
 
-/// Read at once; a message of a chat is smaller. Every idle socket keeps a buffer of this size.
-const READ_BUFFER_BYTES: usize = 1024;
+/// Read at once; what a person writes is smaller, and what is not takes another read. Every idle socket keeps a buffer of
+/// this size.
+const READ_BUFFER_BYTES: usize = 512;
 /// Only pongs and close frames go through the WebSocket layer's own buffer.
 const MAX_WRITE_BUFFER_BYTES: usize = 4096;
 

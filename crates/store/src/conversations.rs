@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use crate::{
     ConversationRecord, Head, Scope, Side, Store, StoreError,
     row::{self, CONVERSATION, PEOPLE},
-    sql::Params,
+    sql::{Params, filled_up},
 };
 
 /// Which conversations to list.
@@ -123,7 +123,7 @@ impl Store {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
             let mut params = self.params();
-            let list = params.list(ids.iter().map(|id| id.get().into()));
+            let list = params.list(filled_up(ids).map(|id| id.get().into()));
             found.extend(self.select(&format!("c.conversation_id IN ({list})"), "", params).await?);
         }
         Ok(found)
@@ -134,7 +134,7 @@ impl Store {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
             let mut params = self.params();
-            let list = params.list(ids.iter().map(|id| id.get().into()));
+            let list = params.list(filled_up(ids).map(|id| id.get().into()));
             let condition = format!("conversation_id IN ({list})");
             found.extend(self.select_heads(&condition, params).await?);
         }
@@ -150,7 +150,7 @@ impl Store {
         let mut found = Vec::new();
         for shops in shops.chunks(crate::sql::ROWS) {
             let mut params = self.params();
-            let list = params.list(shops.iter().map(|shop| shop.as_str().into()));
+            let list = params.list(filled_up(shops).map(|shop| shop.as_str().into()));
             let condition = format!("shop_id IN ({list}) AND update_time >= {}", params.push(since.millis()));
             found.extend(self.select_heads(&condition, params).await?);
         }

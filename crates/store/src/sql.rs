@@ -5,7 +5,7 @@ use sea_orm::{DbBackend, Value};
 /// Rows written into one statement at most; below the 32,766 parameters of `SQLite` for rows of up to 16 columns.
 pub(crate) const ROWS: usize = 2_000;
 
-/// How many rows the statements of the writers come in. Each text is prepared once and kept; were there one for every
+/// How many rows the statements for many come in. Each text is prepared once and kept; were there one for every
 /// number of rows, a busy server would keep hundreds of them, large ones, and have none at hand.
 const COUNTS: [usize; 22] =
     [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024, 1_536, ROWS];

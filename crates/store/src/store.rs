@@ -1,13 +1,13 @@
 //! The handle: connections, migrations, life and death.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, str::FromStr, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         self, Connection, Executor,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 use sea_orm_migration::{Migration, MigratorTrait, SchemaManager};
@@ -55,6 +55,7 @@ impl Store {
     /// Connects. The schema is not touched: call [`Store::migrate`].
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         if config.url.starts_with("sqlite:") {
+            make_private(&config.url)?;
             let writing = Database::connect(sqlite(config, 1, WRITER_CACHE_KIB)).await?;
             let reading = Database::connect(sqlite(config, config.connections, READER_CACHE_KIB)).await?;
             Ok(Self::over(writing, reading))
@@ -216,6 +217,19 @@ fn is_stale(error: &DbErr) -> bool {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
         _ => false,
     }
+}
+
+/// Makes the file of `SQLite` for its owner only, whoever may read the directory: what people write to each other is in
+/// it. The files beside it are made as it is. What cannot be made here is refused by `SQLite` itself, in its own words.
+fn make_private(url: &str) -> Result<(), StoreError> {
+    let options =
+        SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Config(error.to_string()))?;
+    let path = options.get_filename();
+    // Of a database in memory this is no path.
+    if !path.to_string_lossy().starts_with("file:") {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).ok();
+    }
+    Ok(())
 }
 
 fn names(migrations: &[Migration]) -> Vec<String> {

@@ -35,6 +35,8 @@ pub(crate) enum Part {
     Flush,
     /// One large shop: its import, and fifty agents at its workbench.
     Workbench,
+    /// A coupon in ten thousand conversations that is taken back.
+    Cards,
 }
 
 /// Measures one node on `SQLite`.
@@ -90,6 +92,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             Part::Memory => parts::memory::measure(options, &program).await?,
             Part::Flush => parts::flush::measure(options, &program).await?,
             Part::Workbench => parts::workbench::measure(options, &program).await?,
+            Part::Cards => parts::cards::measure(options, &program).await?,
         };
         show(&outcome);
         measured.insert(name, outcome.to_json());

@@ -147,7 +147,7 @@ impl Rows {
                 // Line ends are counted, and where a record begins is told before the empty lines that stand before it.
                 let line_ends = reader.position().line() - 1;
                 self.line = if *open_end == Some(self.offset) { line_ends + 1 } else { line_ends };
-                let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+                let within = record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
                 let line = self.line.saturating_sub(within);
                 let row = match csv::StringRecord::from_byte_record(record) {
                     Ok(record) if record.iter().all(|cell| cell.trim().is_empty()) => Ok(None),

@@ -1,6 +1,9 @@
 //! What was committed stays, however the process ends; and the log of SQLite stays bounded.
 
-use std::{os::unix::process::ExitStatusExt, process::Stdio};
+use std::{
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    process::Stdio,
+};
 
 use deskwire_store::{Side, Store, StoreConfig};
 
@@ -25,6 +28,17 @@ async fn the_database_says_that_it_waits_for_the_disk(backend: Backend) {
         Backend::Postgres => "fsync=on, synchronous_commit=on, full_page_writes=on",
     };
     assert_eq!(durability.to_string(), expected);
+}
+
+#[tokio::test]
+async fn the_files_of_sqlite_are_for_their_owner_only() {
+    let (world, store) = World::with_store(Backend::Sqlite).await;
+    let ana = open(&store, &buyer("ana"), 1).await;
+    send(&store, &[Send::by_buyer(ana, "hello")]).await.unwrap();
+    for name in ["chat.db", "chat.db-wal", "chat.db-shm"] {
+        let mode = std::fs::metadata(world.file(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The parts of the benchmark, each by itself.
 
+pub(crate) mod cards;
 pub(crate) mod disk;
 pub(crate) mod flush;
 pub(crate) mod memory;
