@@ -284,3 +284,20 @@ async fn sends_go_on_while_redis_is_cut_paused_and_emptied() {
     cluster.both_say(false).await;
     assert_eq!(bo.texts(&here).await.len(), 12);
 }
+
+#[tokio::test]
+async fn an_agents_list_shows_who_writes_on_the_other_node_also_without_redis() {
+    let mut cluster = Cluster::start(Codec::Json).await;
+    let mut bo = cluster.two.agent("bo").await;
+    within("the end of Redis", cluster.redis.kill()).await.unwrap();
+    cluster.both_say(true).await;
+    let mut ana = cluster.one.buyer("ana").await;
+    let here = ana.open().await;
+    ana.say(&here, "is anybody there?").await;
+    let told = bo.push_where("conversation.updated", |push| push["conversation"]["unread_count"] == 1).await;
+    assert_eq!(told["conversation"]["conversation_id"], json!(here));
+    within("Redis", cluster.redis.start_again()).await.unwrap();
+    cluster.both_say(false).await;
+    ana.say(&here, "hello?").await;
+    bo.push_where("conversation.updated", |push| push["conversation"]["unread_count"] == 2).await;
+}

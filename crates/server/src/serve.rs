@@ -186,9 +186,6 @@ async fn open_redis(
     }
     let bus = RedisBus::start(config, tasks, shutdown).context("`redis_url` cannot be used")?;
     bus.tried().await;
-    if let Some(trouble) = bus.trouble() {
-        tracing::warn!(%trouble, "Redis is away: other nodes' events come by the repair sweep until it is there");
-    }
     Ok(Some(bus))
 }
 

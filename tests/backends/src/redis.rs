@@ -37,6 +37,7 @@ pub struct Redis {
     cli: PathBuf,
     port: u16,
     kind: Kind,
+    arguments: Vec<String>,
     owned: Option<Owned>,
 }
 
@@ -49,7 +50,7 @@ impl Redis {
             // The error is kept as text, since every caller is told it.
             SHARED.get_or_init(|| {
                 Self::named()
-                    .unwrap_or_else(|| Self::start_now(Kind::Alone, None))
+                    .unwrap_or_else(|| Self::start_now(Kind::Alone, None, vec![]))
                     .map_err(|error| format!("{error:#}"))
             })
         });
@@ -58,12 +59,17 @@ impl Redis {
 
     /// Starts a server of the caller's own, to stop or break at will. It ends when this is dropped.
     pub async fn start() -> Result<Self> {
-        spawn_blocking(|| Self::start_now(Kind::Alone, None)).await?
+        spawn_blocking(|| Self::start_now(Kind::Alone, None, vec![])).await?
+    }
+
+    /// The same with further arguments of `redis-server`.
+    pub async fn start_with(arguments: Vec<String>) -> Result<Self> {
+        spawn_blocking(|| Self::start_now(Kind::Alone, None, arguments)).await?
     }
 
     /// The same as a cluster that has one member.
     pub async fn start_cluster() -> Result<Self> {
-        spawn_blocking(|| Self::start_now(Kind::Cluster, None)).await?
+        spawn_blocking(|| Self::start_now(Kind::Cluster, None, vec![])).await?
     }
 
     /// A server that does not run, with an address at which it can be started.
@@ -71,6 +77,12 @@ impl Redis {
         let mut redis = Self::start().await?;
         redis.kill().await?;
         Ok(redis)
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// `redis://…`, fit for `--redis-url`.
@@ -98,8 +110,8 @@ impl Redis {
         if self.owned.is_some() {
             bail!("the server still runs");
         }
-        let (kind, port) = (self.kind, self.port);
-        *self = spawn_blocking(move || Self::start_now(kind, Some(port))).await??;
+        let (kind, port, arguments) = (self.kind, self.port, self.arguments.clone());
+        *self = spawn_blocking(move || Self::start_now(kind, Some(port), arguments)).await??;
         Ok(())
     }
 
@@ -116,10 +128,17 @@ impl Redis {
 
     fn named() -> Option<Result<Self>> {
         let url = env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty())?;
-        Some(program("redis-cli").map(|cli| Self { url, cli, port: 0, kind: Kind::Alone, owned: None }))
+        Some(program("redis-cli").map(|cli| Self {
+            url,
+            cli,
+            port: 0,
+            kind: Kind::Alone,
+            arguments: vec![],
+            owned: None,
+        }))
     }
 
-    fn start_now(kind: Kind, port: Option<u16>) -> Result<Self> {
+    fn start_now(kind: Kind, port: Option<u16>, arguments: Vec<String>) -> Result<Self> {
         let (server, cli) = (program("redis-server")?, program("redis-cli")?);
         let directory = tempfile::Builder::new().prefix("deskwire-redis-").tempdir()?;
         let mut command = Command::new("sh");
@@ -128,16 +147,18 @@ impl Redis {
             .args([&server, &cli])
             .arg(directory.path())
             .arg(if kind == Kind::Cluster { "yes" } else { "no" });
-        match port {
-            Some(port) => command.arg(port.to_string()),
-            None => command.args(free_ports()?.map(|port| port.to_string())),
+        let ports = match port {
+            Some(port) => vec![port],
+            None => free_ports()?.to_vec(),
         };
+        let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+        command.arg(ports.join(" ")).args(&arguments);
         let (owned, port) =
             Owned::start(command, START_DEADLINE).with_context(|| format!("{}", server.display()))?;
         // From here on the script removes it, also when this process is killed.
         drop(directory.keep());
         let url = format!("redis://127.0.0.1:{port}");
-        Ok(Self { url, cli, port: port.parse()?, kind, owned: Some(owned) })
+        Ok(Self { url, cli, port: port.parse()?, kind, arguments, owned: Some(owned) })
     }
 }
 

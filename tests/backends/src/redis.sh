@@ -1,9 +1,9 @@
 # Owns one Redis server, of the program $1 with the client $2, in directory $3, as a cluster of one if $4 is yes, on the
-# first of the ports $5... that is free. Prints "ready PORT", lives until standard input closes, then kills the server and
+# first of the ports in $5 that is free, with the further arguments $6... Prints "ready PORT", lives until standard input closes, then kills the server and
 # removes the directory.
 set -eu
-server=$1 cli=$2 dir=$3 cluster=$4
-shift 4
+server=$1 cli=$2 dir=$3 cluster=$4 ports=$5
+shift 5
 
 pid=
 # shellcheck disable=SC2317 # called by the trap
@@ -19,10 +19,10 @@ trap finish EXIT
 trap 'exit 1' HUP INT TERM
 trap '' PIPE
 
-for port in "$@"; do
+for port in $ports; do
     : >"$dir/log"
     "$server" --bind 127.0.0.1 --port "$port" --dir "$dir" --save '' --appendonly no --cluster-enabled "$cluster" \
-        --daemonize no >"$dir/log" 2>&1 </dev/null &
+        --daemonize no "$@" >"$dir/log" 2>&1 </dev/null &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
         if [ "$("$cli" -p "$port" ping 2>/dev/null)" = PONG ]; then

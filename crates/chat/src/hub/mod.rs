@@ -284,7 +284,8 @@ impl Hub {
         }
     }
 
-    fn changed(&self, topic: &Topic, changed: &Changed) {
+    /// A conversation changed, and those who are not told of that in sequence are to be told its summary.
+    pub(crate) fn changed(&self, topic: &Topic, changed: &Changed) {
         let wanted = self
             .listeners(topic)
             .iter()

@@ -197,6 +197,77 @@ async fn a_cluster_carries_a_topic_in_one_of_its_shards_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_hear_each_other_over_tls_and_trust_only_whom_they_are_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    std::fs::write(&certificate, signed.cert.pem()).unwrap();
+    std::fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
+    let port = free_port();
+    let mut arguments: Vec<String> = ["--tls-auth-clients", "no", "--tls-port"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([port.to_string()])
+        .collect();
+    for (name, file) in
+        [("--tls-cert-file", &certificate), ("--tls-key-file", &key), ("--tls-ca-cert-file", &certificate)]
+    {
+        arguments.extend([name.to_owned(), file.display().to_string()]);
+    }
+    let _redis = soon("Redis starts", Redis::start_with(arguments)).await.unwrap();
+    let config = quick(&format!("rediss://localhost:{port}"));
+    let stranger = BusNode::on_redis(config.clone()).await;
+    assert_eq!(stranger.bus.trouble(), Some(Trouble::NotConnected), "no public authority has signed it");
+    let config = RedisConfig { ca: Some(signed.cert.pem().into_bytes()), ..config };
+    two_nodes(&config, &shop("shop")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_are_asked_where_the_master_is() {
+    let redis = soon("Redis starts", Redis::start()).await.unwrap();
+    soon("a password", redis.command(&["config", "set", "requirepass", "secret"])).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (port, settings) = (free_port(), directory.path().join("sentinel.conf"));
+    let lines = [
+        format!("port {port}"),
+        "bind 127.0.0.1".to_owned(),
+        format!("sentinel monitor shop 127.0.0.1 {} 1", redis.port()),
+        "sentinel auth-pass shop secret".to_owned(),
+    ];
+    std::fs::write(&settings, lines.join("\n")).unwrap();
+    let _sentinel = Ended(
+        std::process::Command::new("redis-server")
+            .arg(&settings)
+            .arg("--sentinel")
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    // The first address is nobody's.
+    let url = format!("redis+sentinel://:secret@127.0.0.1:1,127.0.0.1:{port}/shop");
+    let topic = shop("shop");
+    let one = BusNode::on_redis(quick(&url)).await;
+    one.up().await;
+    one.follow(&topic).await;
+    one.tell(&topic, [1]).await;
+    assert_eq!(one.hears(&topic, 1).await, [1]);
+}
+
+/// Ends with the test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_in_redis_when_a_node_ends() {
     let switchboard = Switchboard::new(Twin::Redis).await;
     let Switchboard::Redis { config, .. } = &switchboard else { panic!("it is Redis") };

@@ -40,8 +40,7 @@ pub(super) async fn supervise(bus: &Arc<Inner>, tried: &watch::Sender<bool>) {
     let mut was_up = false;
     loop {
         let mut life = Life::new(bus);
-        let begun = timeout(bus.config.connect_timeout, life.begin(was_up)).await;
-        let (end, up) = match begun.unwrap_or(Err(End::NotInTime)) {
+        let (end, up) = match life.begin(was_up).await {
             Ok(()) => {
                 was_up = true;
                 pauses.start_again();
@@ -50,7 +49,7 @@ pub(super) async fn supervise(bus: &Arc<Inner>, tried: &watch::Sender<bool>) {
             }
             Err(end) => (end, false),
         };
-        life.end(&end, up);
+        life.end(&end, up, *tried.borrow());
         drop(life);
         tried.send_replace(true);
         sleep(pauses.next()).await;
@@ -81,11 +80,14 @@ impl<'b> Life<'b> {
         Self { bus, hears: Arc::new(hears), link: None, failed: CancellationToken::new() }
     }
 
-    /// Connects, and returns when notices get through and all that is wanted is in force.
+    /// Connects, and returns when notices get through and all that is wanted is in force. Each command has a time of its own,
+    /// and there may be many.
     async fn begin(&mut self, again: bool) -> Result<(), End> {
         let bus = self.bus;
         bus.followed.begin();
-        let link = Link::connect(&bus.address, &bus.config, &self.hear()).await?;
+        let hear = self.hear();
+        let connecting = Link::connect(&bus.address, &bus.config, &hear);
+        let link = timeout(bus.config.connect_timeout, connecting).await.map_err(|_| End::NotInTime)??;
         let probes = self.hears.probes.get_or_init(|| link.subscriber.probes(&bus.config.prefix, bus.node));
         link.subscriber.begin(probes).await?;
         let (link, probes) = self.link.insert((link, probes.clone()));
@@ -119,10 +121,11 @@ impl<'b> Life<'b> {
         }
     }
 
-    fn end(&self, end: &End, was_up: bool) {
+    fn end(&self, end: &End, was_up: bool, tried_before: bool) {
         let bus = self.bus;
         bus.stand(LinkStanding::Down(match end {
             End::Redis(_) | End::NotInTime if !was_up => Trouble::NotConnected,
+            End::Redis(error) if error.is_timeout() => Trouble::NoAnswer,
             End::Redis(_) | End::Cut => Trouble::Cut,
             End::NotInTime | End::NotPublished | End::NotHeard => Trouble::NoAnswer,
         }));
@@ -133,8 +136,10 @@ impl<'b> Life<'b> {
             if let Some(receiver) = bus.receiver() {
                 receiver.interrupted();
             }
-        } else {
+        } else if tried_before {
             tracing::debug!(error = %end, "the bus is still down");
+        } else {
+            tracing::warn!(error = %end, "the bus cannot be reached: other nodes' events come by the repair sweep until it can");
         }
     }
 
