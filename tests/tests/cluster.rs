@@ -22,9 +22,17 @@ impl Cluster {
         Self::over(codec, redis).await
     }
 
+    /// While Redis is there the sweep does not look for longer than any test waits: what arrives came by the bus, or by the
+    /// look that a node takes when the bus goes away or comes back.
     async fn over(codec: Codec, redis: Redis) -> Self {
-        let one =
-            ServerOptions::new(Setting { codec, backend: Backend::Postgres }).redis(&redis).start().await;
+        let one = talkative(codec)
+            .env("DESKWIRE_CHAT__SWEEP_INTERVAL_MS", 60_000)
+            .env("DESKWIRE_CHAT__FULL_SWEEP_INTERVAL_SECONDS", 120);
+        Self::of(one, redis).await
+    }
+
+    async fn of(options: ServerOptions, redis: Redis) -> Self {
+        let one = options.redis(&redis).start().await;
         let two = ServerOptions::beside(&one).start().await;
         Self { two, one, redis }
     }
@@ -47,6 +55,13 @@ impl Cluster {
     }
 }
 
+/// A node on PostgreSQL with room for tests that say much at once.
+fn talkative(codec: Codec) -> ServerOptions {
+    ServerOptions::new(Setting { codec, backend: Backend::Postgres })
+        .env("DESKWIRE_GATEWAY__BUYER_SEND_BURST", 1_000)
+        .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 1_000)
+}
+
 /// Waits until the node says that it is degraded, or not; answers what it says.
 async fn says(server: &Server, degraded: bool) -> Value {
     within(format!("degraded: {degraded}"), async {
@@ -61,12 +76,10 @@ async fn says(server: &Server, degraded: bool) -> Value {
     .await
 }
 
-/// Ana says something and Bo hears it; how long that took after it was acknowledged.
-async fn heard_after(ana: &mut Client, bo: &mut Client, here: &str, text: &str) -> Duration {
+/// Ana says something and Bo hears it.
+async fn say_and_hear(ana: &mut Client, bo: &mut Client, here: &str, text: &str) {
     ana.say(here, text).await;
-    let acknowledged = Instant::now();
     bo.hears(text).await;
-    acknowledged.elapsed()
 }
 
 async fn talk_both_ways(codec: Codec) {
@@ -79,11 +92,6 @@ async fn talk_both_ways(codec: Codec) {
     for number in 0..20 {
         bo.hears(&format!("question {number}")).await;
         ana.hears(&format!("answer {number}")).await;
-    }
-    // By the bus, and not by the sweep of every two seconds.
-    for number in 0..10 {
-        let took = heard_after(&mut ana, &mut bo, &here, &format!("quick {number}")).await;
-        assert!(took < Duration::from_millis(1_500), "{took:?}");
     }
     assert_eq!(ana.texts(&here).await, bo.texts(&here).await);
     let metrics = cluster.two.get("/metrics").await.body;
@@ -123,7 +131,11 @@ async fn typing_read_marks_and_summaries_reach_the_other_node() {
         .unwrap();
     bo.say(&here, "hi").await;
     assert_eq!(ana.hears("hi").await["seq"], 3);
-    assert!(ana.pushes_so_far("message.created").await.is_empty(), "a note is not the buyer's");
+    let others = ana.pushes_so_far("message.created").await;
+    assert!(
+        others.iter().all(|push| push["message"]["visibility"] == "ALL"),
+        "a note is not the buyer's: {others:?}"
+    );
 }
 
 #[tokio::test]
@@ -132,7 +144,7 @@ async fn changes_of_things_and_their_cards_reach_the_other_node() {
     let coupon = json!({
         "id": "c-1", "title": "Welcome", "status": "ONGOING", "display_type": "REGULAR",
         "discount": {"type": "AMOUNT_OFF", "reduction_amount": {"amount": "5.00", "currency": "EUR"}},
-        "threshold": {"type": "NO_THRESHOLD"}, "product_scope": "FULL_SHOP",
+        "threshold": {"type": "NONE"}, "product_scope": "FULL_SHOP",
         "claim_duration": {"start_time": 1_600_000_000_000_i64, "end_time": 4_000_000_000_000_i64},
         "redemption_duration": {"type": "RELATIVE", "relative_days": 7},
         "usage_limits": {"total_claim_limit": 10, "single_buyer_claim_limit": 1},
@@ -158,13 +170,8 @@ async fn changes_of_things_and_their_cards_reach_the_other_node() {
 #[tokio::test]
 async fn someone_is_online_wherever_they_are_and_offline_when_their_node_has_died() {
     let redis = within("Redis", Redis::start()).await.unwrap();
-    let one = ServerOptions::new(Setting { backend: Backend::Postgres, ..Setting::default() })
-        .env("DESKWIRE_CHAT__PRESENCE_EXPIRY_MS", 1_500)
-        .redis(&redis)
-        .start()
-        .await;
-    let two = ServerOptions::beside(&one).start().await;
-    let mut cluster = Cluster { two, one, redis };
+    let one = talkative(Codec::Json).env("DESKWIRE_CHAT__PRESENCE_EXPIRY_MS", 1_500);
+    let mut cluster = Cluster::of(one, redis).await;
     let (mut ana, mut bo, here) = cluster.people().await;
     let agent = |online: bool| json!({"role": "CUSTOMER_SERVICE", "user_id": "bo", "online": online});
     let buyer = |online: bool| json!({"role": "BUYER", "user_id": "ana", "online": online});
@@ -193,22 +200,20 @@ async fn someone_is_online_wherever_they_are_and_offline_when_their_node_has_die
 async fn without_redis_messages_arrive_by_polling_and_with_it_at_once_again() {
     let mut cluster = Cluster::start(Codec::Json).await;
     let (mut ana, mut bo, here) = cluster.people().await;
-    heard_after(&mut ana, &mut bo, &here, "before").await;
+    say_and_hear(&mut ana, &mut bo, &here, "before").await;
     cluster.both_say(false).await;
     within("the end of Redis", cluster.redis.kill()).await.unwrap();
     cluster.both_say(true).await;
+    let mut sending = Duration::ZERO;
     for number in 0..5 {
         let asked = Instant::now();
         ana.say(&here, &format!("during {number}")).await;
-        assert!(
-            asked.elapsed() < Duration::from_millis(700),
-            "nobody waits for Redis: {:?}",
-            asked.elapsed()
-        );
         let acknowledged = Instant::now();
+        sending += acknowledged - asked;
         bo.hears(&format!("during {number}")).await;
         assert!(acknowledged.elapsed() < Duration::from_secs(2), "{:?}", acknowledged.elapsed());
     }
+    assert!(sending < Duration::from_secs(3), "nobody waits for Redis: {sending:?}");
     bo.say(&here, "the other way").await;
     ana.hears("the other way").await;
     // Whoever comes now is served too.
@@ -221,8 +226,7 @@ async fn without_redis_messages_arrive_by_polling_and_with_it_at_once_again() {
     cluster.both_say(false).await;
     bo.hears("hello, Ada").await;
     for number in 0..5 {
-        let took = heard_after(&mut ana, &mut bo, &here, &format!("after {number}")).await;
-        assert!(took < Duration::from_millis(700), "{took:?}");
+        say_and_hear(&mut ana, &mut bo, &here, &format!("after {number}")).await;
         ada.hears(&format!("after {number}")).await;
     }
     let metrics = cluster.one.get("/metrics").await.body;
@@ -235,16 +239,16 @@ async fn nodes_that_start_without_redis_serve_and_find_each_other_later() {
     let mut cluster = Cluster::over(Codec::Json, redis).await;
     let (mut ana, mut bo, here) = cluster.people().await;
     cluster.both_say(true).await;
-    heard_after(&mut ana, &mut bo, &here, "by polling").await;
+    say_and_hear(&mut ana, &mut bo, &here, "by polling").await;
     within("Redis", cluster.redis.start_again()).await.unwrap();
     cluster.both_say(false).await;
-    let took = heard_after(&mut ana, &mut bo, &here, "by Redis").await;
-    assert!(took < Duration::from_millis(700), "{took:?}");
+    say_and_hear(&mut ana, &mut bo, &here, "by Redis").await;
 }
 
 #[tokio::test]
 async fn what_a_node_acknowledged_right_before_it_was_killed_arrives_on_the_other() {
-    let mut cluster = Cluster::start(Codec::Json).await;
+    let redis = within("Redis", Redis::start()).await.unwrap();
+    let mut cluster = Cluster::of(talkative(Codec::Json), redis).await;
     let (mut ana, mut bo, here) = cluster.people().await;
     for number in 0..5 {
         ana.say(&here, &format!("message {number}")).await;

@@ -127,7 +127,7 @@ impl Presences {
     }
 
     /// Another node tells. Whether that changes who is there on other nodes.
-    fn hear(&self, room: Room, user_id: &UserId, origin: Origin, online: bool) -> bool {
+    fn hear(&self, room: &Room, user_id: &UserId, origin: Origin, online: bool) -> bool {
         let mut state = self.lock();
         state.hear_of(origin);
         let users = state.rooms.entry(room.clone()).or_default();
@@ -138,8 +138,8 @@ impl Presences {
         } else {
             leases.remove(&origin.node);
         }
-        state.tidy(&room);
-        was != state.rooms.get(&room).is_some_and(|users| users.contains_key(user_id))
+        state.tidy(room);
+        was != state.rooms.get(room).is_some_and(|users| users.contains_key(user_id))
     }
 
     /// Nobody looks at them any more.
@@ -300,7 +300,7 @@ impl Hub {
         let differs = if self.presences.is_own(presence.origin.node) {
             !self.presences.is_elsewhere(&room, &presence.user_id)
         } else if self.slot(conversation_id, side).is_some() {
-            self.presences.hear(room.clone(), &presence.user_id, presence.origin, presence.online)
+            self.presences.hear(&room, &presence.user_id, presence.origin, presence.online)
                 && !self.is_here(&room, &presence.user_id)
         } else {
             false
@@ -487,22 +487,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn someone_on_two_nodes_is_gone_when_both_say_so() {
         let presences = Presences::default();
-        assert!(presences.hear(room(), &user("ana"), origin(1, 1), true));
-        assert!(!presences.hear(room(), &user("ana"), origin(1, 1), true));
-        assert!(!presences.hear(room(), &user("ana"), origin(2, 1), true));
-        assert!(!presences.hear(room(), &user("ana"), origin(1, 1), false));
+        assert!(presences.hear(&room(), &user("ana"), origin(1, 1), true));
+        assert!(!presences.hear(&room(), &user("ana"), origin(1, 1), true));
+        assert!(!presences.hear(&room(), &user("ana"), origin(2, 1), true));
+        assert!(!presences.hear(&room(), &user("ana"), origin(1, 1), false));
         assert!(presences.is_elsewhere(&room(), &user("ana")));
-        assert!(presences.hear(room(), &user("ana"), origin(2, 1), false));
+        assert!(presences.hear(&room(), &user("ana"), origin(2, 1), false));
         assert!(!presences.is_elsewhere(&room(), &user("ana")));
-        assert!(!presences.hear(room(), &user("ana"), origin(2, 1), false));
+        assert!(!presences.hear(&room(), &user("ana"), origin(2, 1), false));
         assert!(presences.lock().rooms.is_empty(), "nothing is left behind");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_nodes_word_runs_out_and_a_living_ones_does_not() {
         let presences = Presences::default();
-        presences.hear(room(), &user("ana"), origin(1, 1), true);
-        presences.hear(room(), &user("eva"), origin(2, 1), true);
+        presences.hear(&room(), &user("ana"), origin(1, 1), true);
+        presences.hear(&room(), &user("eva"), origin(2, 1), true);
         for _ in 0..4 {
             tokio::time::advance(EXPIRY / 4).await;
             presences.lock().hear_of(origin(2, 1));
@@ -515,9 +515,9 @@ mod tests {
     async fn what_a_node_does_not_repeat_when_it_is_back_was_true_only_before() {
         let presences = Presences::default();
         for id in ["ana", "eva"] {
-            presences.hear(room(), &user(id), origin(1, 1), true);
+            presences.hear(&room(), &user(id), origin(1, 1), true);
         }
-        presences.hear(room(), &user("eva"), origin(1, 2), true);
+        presences.hear(&room(), &user("eva"), origin(1, 2), true);
         assert_eq!(presences.run_out(EXPIRY), [], "the rest may be on its way");
         tokio::time::advance(GRACE).await;
         assert_eq!(presences.run_out(EXPIRY), [(room(), user("ana"))]);
@@ -527,11 +527,11 @@ mod tests {
     async fn whoever_is_not_confirmed_when_asked_anew_is_gone() {
         let presences = Presences::default();
         for id in ["ana", "eva"] {
-            presences.hear(room(), &user(id), origin(1, 1), true);
+            presences.hear(&room(), &user(id), origin(1, 1), true);
         }
         tokio::time::advance(Duration::from_secs(1)).await;
         presences.lock().asked = Instant::now();
-        presences.hear(room(), &user("eva"), origin(1, 1), true);
+        presences.hear(&room(), &user("eva"), origin(1, 1), true);
         assert_eq!(presences.run_out(EXPIRY), []);
         tokio::time::advance(GRACE).await;
         assert_eq!(presences.run_out(EXPIRY), [(room(), user("ana"))]);
@@ -541,8 +541,8 @@ mod tests {
     async fn nobody_is_kept_at_whom_nobody_looks() {
         let presences = Presences::default();
         let conversation = Room::Conversation(ConversationId::new(7).unwrap());
-        presences.hear(room(), &user("ana"), origin(1, 1), true);
-        presences.hear(conversation.clone(), &user("bo"), origin(1, 1), true);
+        presences.hear(&room(), &user("ana"), origin(1, 1), true);
+        presences.hear(&conversation, &user("bo"), origin(1, 1), true);
         presences.forget(&room(), Some(&user("ana")));
         presences.forget(&conversation, None);
         assert!(presences.lock().rooms.is_empty());
