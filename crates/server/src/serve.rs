@@ -51,10 +51,14 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let metrics = telemetry::metrics(&tasks, shutdown.clone())?;
     let redis = open_redis(settings, &tasks, &shutdown).await?;
     let bus_crashed = redis.as_ref().map(|bus| bus.crashed().clone()).unwrap_or_default();
+    let bus: Arc<dyn Bus> = match redis {
+        Some(redis) => redis,
+        None => InProcess::alone(),
+    };
     let chat = Chat::start(
         settings.chat(store.commit_lanes()),
         store.clone(),
-        redis.map_or_else(|| InProcess::alone() as Arc<dyn Bus>, |bus| bus),
+        bus,
         Arc::clone(&clock),
         tasks.clone(),
         &shutdown,

@@ -35,7 +35,7 @@ pub(crate) enum Twin {
 /// A bus, to which nodes can come.
 pub(crate) enum Switchboard {
     InProcess(Arc<InProcess>),
-    Redis { config: RedisConfig, _cluster: Option<Redis> },
+    Redis { config: Box<RedisConfig>, _cluster: Option<Redis> },
 }
 
 impl Switchboard {
@@ -55,13 +55,13 @@ impl Switchboard {
     }
 
     fn at(url: &str, cluster: Option<Redis>) -> Self {
-        Self::Redis { config: quick(url), _cluster: cluster }
+        Self::Redis { config: Box::new(quick(url)), _cluster: cluster }
     }
 
     pub(crate) async fn node(&self) -> BusNode {
         match self {
             Self::InProcess(bus) => BusNode::of(bus.node()),
-            Self::Redis { config, .. } => BusNode::on_redis(config.clone()).await,
+            Self::Redis { config, .. } => BusNode::on_redis(RedisConfig::clone(config)).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The settings: their types, what makes a value a bad one, and how they become each crate's own configuration.
 //! Nothing is bound, opened or written before all of this has succeeded.
 
+mod bus;
 mod show;
 mod sources;
 mod webhooks;
@@ -12,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use deskwire_chat::{ChatConfig, bus::RedisConfig};
 use deskwire_gateway::{GatewayConfig, RestConfig, TlsFiles};
 use deskwire_store::StoreConfig;
@@ -78,7 +78,7 @@ pub(crate) struct Settings {
     gateway: Gateway,
     rest: Rest,
     chat: ChatSettings,
-    bus: BusSettings,
+    bus: bus::BusSettings,
     workbench: WorkbenchSettings,
     links: LinkSettings,
     webhooks: webhooks::WebhookSettings,
@@ -163,17 +163,6 @@ struct ChatSettings {
     summary_interval_ms: NonZeroU64,
     typing_expiry_ms: NonZeroU64,
     presence_expiry_ms: NonZeroU64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BusSettings {
-    prefix: String,
-    ca_file: PathBuf,
-    connect_timeout_ms: NonZeroU64,
-    probe_interval_ms: NonZeroU64,
-    probe_timeout_ms: NonZeroU64,
-    reconnect_pause_ms: NonZeroU64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -270,16 +259,7 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     {
         bad("database_url", "must begin with sqlite:// or postgres://");
     }
-    if !settings.redis_url.0.is_empty()
-        && let Err(error) = RedisConfig::at(&*settings.redis_url.0).check()
-    {
-        bad("redis_url", &error.to_string());
-    }
-    if settings.bus.prefix.is_empty()
-        || !settings.bus.prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    {
-        bad("bus.prefix", "must be of letters, digits, `-`, `_` and `.`");
-    }
+    settings.bus.check(&settings.redis_url.0, &mut bad);
     if settings.auth.kid.is_empty() {
         bad("auth.kid", "must not be empty");
     }
@@ -435,27 +415,11 @@ impl Settings {
 
     /// For the bus over Redis, where there is one.
     pub(crate) fn redis(&self) -> anyhow::Result<Option<RedisConfig>> {
-        let bus = &self.bus;
-        if self.redis_url.0.is_empty() {
+        let url = &self.redis_url.0;
+        if url.is_empty() {
             return Ok(None);
         }
-        let ca = if bus.ca_file.as_os_str().is_empty() {
-            None
-        } else {
-            let read = std::fs::read(&bus.ca_file);
-            Some(read.with_context(|| format!("`bus.ca_file` {} cannot be read", bus.ca_file.display()))?)
-        };
-        Ok(Some(RedisConfig {
-            ca,
-            prefix: bus.prefix.clone(),
-            connect_timeout: millis(bus.connect_timeout_ms),
-            // Less than the writers wait, so that it is the bus that finds out.
-            answer_timeout: millis(self.chat.publish_timeout_ms).mul_f64(0.75),
-            probe_interval: millis(bus.probe_interval_ms),
-            probe_timeout: millis(bus.probe_timeout_ms),
-            longest_pause: millis(bus.reconnect_pause_ms),
-            ..RedisConfig::at(&*self.redis_url.0)
-        }))
+        self.bus.config(url, millis(self.chat.publish_timeout_ms)).map(Some)
     }
 
     /// For `deskwire_gateway`.
