@@ -84,6 +84,26 @@ everywhere! {
 }
 
 #[tokio::test]
+async fn a_drain_tells_batch_after_batch_and_spreads_their_return() {
+    let server = options()
+        .env("DESKWIRE_GATEWAY__DRAIN_BATCH", 2)
+        .env("DESKWIRE_GATEWAY__DRAIN_PAUSE_MS", 20)
+        .start()
+        .await;
+    let mut clients = Vec::new();
+    for number in 0..5 {
+        clients.push(server.buyer(&format!("ana-{number}")).await);
+    }
+    server.signal_to_end().await;
+    let mut waits = std::collections::HashSet::new();
+    for mut client in clients {
+        waits.insert(client.push("session.draining").await["reconnect_after_ms"].as_u64().unwrap());
+        ends_with(&mut client, CloseCode::Draining).await;
+    }
+    assert!(waits.len() > 1, "not all at once: {waits:?}");
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_the_process_at_once_and_says_1012() {
     let mut server = Server::start(Setting::default()).await;
     let mut ana = server.buyer("ana").await;

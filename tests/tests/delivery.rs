@@ -164,6 +164,20 @@ everywhere! {
         assert_eq!(seen, (0..ROUNDS * EACH).map(|number| number.to_string()).collect::<Vec<_>>());
     }
 
+    async fn what_follows_the_taking_of_a_conversation_finds_it_taken(setting: Setting) {
+        let server = Server::start(setting).await;
+        let mut bo = server.agent("bo").await;
+        for number in 0..10 {
+            let here = server.buyer(&format!("ana-{number}")).await.open().await;
+            let take = bo.request("conversation.take", json!({"conversation_id": here})).await;
+            let mut send = Client::message(&here, "m-1", "mine");
+            send["if_assignee"] = "bo".into();
+            let send = bo.request("message.send", send).await;
+            bo.reply(take).await.unwrap();
+            bo.reply(send).await.expect("in the order of the frames");
+        }
+    }
+
     async fn session_start_resumes_several_conversations_at_once(setting: Setting) {
         let server = Server::start(setting).await;
         let mut places = Vec::new();

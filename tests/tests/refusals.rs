@@ -384,6 +384,12 @@ async fn a_role_calls_what_is_its_own_and_no_one_anything_before_session_start()
     }
     nobody.call("session.ping", json!({})).await.unwrap();
     nobody.call("rpc.discover", json!({})).await.unwrap();
+    // It is long: once is enough for whoever does not say who they are.
+    assert_eq!(refused(&mut nobody, "rpc.discover", json!({})).await.kind(), "limit_reached");
+    let discover = json!({"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"});
+    for (_, answer) in nobody.batch(json!(vec![discover; 32])).await {
+        assert_eq!(answer.unwrap_err().kind(), "limit_reached");
+    }
     assert_eq!(refused(&mut nobody, "no.such", json!({})).await.kind(), "method_not_found");
     nobody.start(&server.sign(&User::buyer("eve"))).await;
     let twice =
@@ -464,6 +470,113 @@ async fn each_count_limit_tells_its_number() {
     let start = json!({"token": server.sign(&User::agent("cem")), "resume": resume});
     let full = refused(&mut many, "session.start", start).await;
     assert_eq!((full.kind(), full.field()), ("validation", Some("resume")));
+    let resume = vec![json!({"conversation_id": places[0]}); 2];
+    let start = json!({"token": server.sign(&User::agent("cem")), "resume": resume});
+    let twice = refused(&mut many, "session.start", start).await;
+    assert_eq!((twice.kind(), twice.field()), ("validation", Some("resume[1].conversation_id")));
+}
+
+#[tokio::test]
+async fn a_batch_takes_as_many_places_in_flight_as_it_has_requests() {
+    let server = Server::start(Setting::default()).await;
+    let mut bo = server.agent("bo").await;
+    let here = server.buyer("ana").await.open().await;
+    let grip = server.hold_writes().await;
+    let send = |number: usize| {
+        let params = Client::message(&here, &format!("m-{number}"), "together");
+        json!({"jsonrpc": "2.0", "id": number, "method": "message.send", "params": params})
+    };
+    let ten: Vec<Value> = (1..=10).map(send).collect();
+    bo.send(Message::text(json!(ten).to_string())).await;
+    for (_, answer) in bo.batch(json!((11..=17).map(send).collect::<Vec<_>>())).await {
+        assert_eq!(answer.unwrap_err().kind(), "pending_requests_limit_reached");
+    }
+    grip.let_go().await;
+    let answers = loop {
+        let frame = bo.frame().await.into_text().unwrap();
+        if frame.starts_with('[') {
+            break serde_json::from_str::<Value>(&frame).unwrap();
+        }
+    };
+    assert_eq!(
+        answers.as_array().unwrap().iter().filter(|answer| answer["result"]["seq"].is_i64()).count(),
+        10
+    );
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "session.ping"});
+    for (_, answer) in bo.batch(json!(vec![ping; 32])).await {
+        answer.expect("one that is longer has all places to itself");
+    }
+}
+
+#[tokio::test]
+async fn long_answers_are_bounded_together_in_a_batch_and_when_a_session_resumes() {
+    const SAID: usize = 60;
+    let server =
+        ServerOptions::new(Setting::default()).env("DESKWIRE_GATEWAY__BUYER_SEND_BURST", 1_000).start().await;
+    let mut places = Vec::new();
+    for name in ["ana", "eva", "ina"] {
+        let mut buyer = server.buyer(name).await;
+        let here = buyer.open().await;
+        for _ in 0..SAID {
+            buyer.say(&here, &"😀".repeat(1_900)).await;
+        }
+        places.push(here);
+    }
+    let mut bo = server.agent("bo").await;
+    let params = json!({"conversation_id": places[0], "limit": 100});
+    let history = json!({"jsonrpc": "2.0", "id": 1, "method": "conversation.history", "params": params});
+    let answers = bo.batch(json!(vec![history; 8])).await;
+    let (long, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().map(|(_, answer)| answer).partition(Result::is_ok);
+    assert!((2..=4).contains(&long.len()), "a MiB of them: {}", long.len());
+    assert!(refused.into_iter().all(|answer| answer.unwrap_err().kind() == "limit_reached"));
+
+    let mut cem = server.connect().await;
+    let resume: Vec<Value> =
+        places.iter().map(|here| json!({"conversation_id": here, "after_seq": 0})).collect();
+    let start = json!({"token": server.sign(&User::agent("cem")), "resume": resume});
+    let started = cem.call("session.start", start).await.unwrap();
+    let events = |index: usize| started["resumed"][index]["attached"]["events"].as_array().unwrap().len();
+    assert!(events(0) > 40 && events(0) + events(1) + events(2) < SAID, "as much as one answer may bring");
+    for (index, here) in places.iter().enumerate() {
+        let attached = &started["resumed"][index]["attached"];
+        assert_eq!(attached["has_more"], true);
+        let mut after = attached["last_seq"].as_i64().unwrap();
+        assert_eq!(after, i64::try_from(events(index)).unwrap(), "a part never looks like the whole");
+        loop {
+            let page = cem.attach_after(here, after).await;
+            after = page["last_seq"].as_i64().unwrap();
+            if page["has_more"] == false {
+                break;
+            }
+        }
+        assert_eq!(after, i64::try_from(SAID).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn whatever_writes_a_message_counts_as_a_send() {
+    let server = Server::start(Setting::default()).await;
+    let (mut ana, mut bo) = (server.buyer("ana").await, server.agent("bo").await);
+    let here = ana.open().await;
+    let mut too_many = 0;
+    for number in 0..20 {
+        let entry = json!({"type": "BUYER_ENTER_FROM_PRODUCT", "product_id": format!("p-{number}")});
+        if let Err(error) = ana.call("conversation.open", json!({"entry": entry})).await {
+            assert_eq!(error.kind(), "too_many_requests");
+            too_many += 1;
+        }
+    }
+    assert!(too_many > 0, "ten at once, five a second");
+    ana.call("conversation.open", json!({})).await.expect("one that writes nothing does not count");
+    for method in ["conversation.close", "conversation.reopen", "conversation.take"] {
+        let mut told = false;
+        for _ in 0..80 {
+            let answer = bo.call(method, json!({"conversation_id": here})).await;
+            told |= answer.is_err_and(|error| error.kind() == "too_many_requests");
+        }
+        assert!(told, "{method}");
+    }
 }
 
 #[tokio::test]

@@ -65,7 +65,13 @@ mod command_line {
         };
         let mut alice = Terminal::start(directory.pasted(&shown("connect --as buyer").await));
         let mut mia = Terminal::start(directory.pasted(&shown("connect --as agent").await));
-        assert!(shown("npx --yes wscat -c ws://").await.contains("/v1/ws -H 'authorization: Bearer "));
+        let pasted = shown("npx --yes wscat -c ws://").await;
+        let (_, header) = pasted.split_once("/v1/ws -H ").unwrap();
+        let mut printing = directory.pasted(&format!("printf %s {header}"));
+        printing.stdout(Stdio::piped());
+        let header = within("the shell", printing.output()).await.unwrap().stdout;
+        let header = String::from_utf8(header).unwrap();
+        assert!(header.starts_with("authorization: Bearer eyJ"), "made when it is pasted: {header}");
         alice.shows("you are Alice").await;
         mia.shows("you are Mia").await;
         alice.type_line("Hello from a pasted line").await;
@@ -338,6 +344,44 @@ mod connect {
         let list = agent.call("conversation.list", json!({})).await.unwrap();
         let here = list["conversations"][0]["conversation_id"].as_str().unwrap().to_owned();
         assert_eq!(agent.texts(&here).await, lines);
+    }
+
+    #[tokio::test]
+    async fn what_was_above_the_rate_is_sent_again_however_much_is_said_meanwhile() {
+        let server = ServerOptions::new(Setting::default())
+            .env("DESKWIRE_GATEWAY__AGENT_SENDS_PER_SECOND", 2)
+            .env("DESKWIRE_GATEWAY__AGENT_SEND_BURST", 1)
+            .env("DESKWIRE_GATEWAY__BUYER_SENDS_PER_SECOND", 1_000)
+            .env("DESKWIRE_GATEWAY__BUYER_SEND_BURST", 100_000)
+            .env("DESKWIRE_GATEWAY__FRAME_BURST", 100_000)
+            .start()
+            .await;
+        let ana = User::buyer("ana").of_shop("demo");
+        let (mut talks, mut listens) = (server.join(&ana).await, server.join(&ana).await);
+        let here = talks.open().await;
+        listens.open().await;
+        let mut mia = server.terminal(&["connect", "--as", "agent", "--url", &server.url()]);
+        mia.shows("you are Mia").await;
+        talks.say(&here, "hello").await;
+        mia.shows("hello").await;
+        for number in 1..=4 {
+            mia.type_line(&format!("line {number}")).await;
+        }
+        let talking = async {
+            loop {
+                talks.say(&here, "and another thing").await;
+                talks.pushes_so_far("message.created").await;
+            }
+        };
+        let heard = async {
+            for number in 1..=4 {
+                listens.hears(&format!("line {number}")).await;
+            }
+        };
+        tokio::select! {
+            () = talking => {}
+            () = heard => {}
+        }
     }
 
     #[tokio::test]

@@ -18,8 +18,7 @@ pub struct ChatConfig {
     pub attach_page: u32,
     /// Conversations that one session may be attached to.
     pub attachments: usize,
-    /// A command that is not committed by then is answered with `request_timeout`: half of it is for its turn, half for its
-    /// commit.
+    /// A command that is not committed by then is answered with `request_timeout`.
     pub request_timeout: Duration,
     /// How long handing events to the bus may take before the repair sweep is left to bring them.
     pub publish_timeout: Duration,
@@ -58,5 +57,19 @@ impl Default for ChatConfig {
             typing_expiry: Duration::from_secs(6),
             presence_expiry: Duration::from_secs(10),
         }
+    }
+}
+
+impl ChatConfig {
+    /// Of the time that a request has, a half is for its turn: whoever has waited long does not cut short the commit of
+    /// those who have not.
+    pub(crate) fn turn_timeout(&self) -> Duration {
+        self.request_timeout / 2
+    }
+
+    /// What is left for its commit, so that the bus can be told within the time, too.
+    pub(crate) fn commit_timeout(&self) -> Duration {
+        let rest = self.request_timeout.saturating_sub(self.turn_timeout());
+        rest.saturating_sub(self.publish_timeout).max(rest / 2)
     }
 }

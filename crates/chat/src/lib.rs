@@ -40,6 +40,7 @@ pub use hub::Hold;
 pub use outbox::{Outbox, OutboxLimits};
 pub use rules::Shows;
 pub use session::Session;
+pub use view::Room;
 
 /// One handle to everything that talks.
 #[derive(Clone)]

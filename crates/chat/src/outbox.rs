@@ -38,10 +38,17 @@ struct State {
     /// Of them, the events, and their bytes.
     events: usize,
     bytes: usize,
-    summaries: Option<Box<IndexMap<ConversationId, Bytes>>>,
+    summaries: Option<Box<Summaries>>,
     closing: Option<CloseCode>,
     /// Only the socket's own task ever waits.
     waker: Option<Waker>,
+}
+
+/// The newest of each conversation.
+#[derive(Default)]
+struct Summaries {
+    frames: IndexMap<ConversationId, Bytes>,
+    bytes: usize,
 }
 
 impl Outbox {
@@ -104,9 +111,14 @@ impl Outbox {
         if state.closing.is_some() {
             return;
         }
-        let limit = self.limits.events;
         let summaries = state.summaries.get_or_insert_default();
-        if summaries.len() >= limit && !summaries.contains_key(&conversation_id) {
+        summaries.bytes += frame.len();
+        if let Some(older) = summaries.frames.insert(conversation_id, frame) {
+            summaries.bytes -= older.len();
+        }
+        let too_many = summaries.frames.len() > self.limits.events || summaries.bytes > self.limits.bytes;
+        // One alone goes out whatever its length.
+        if too_many && summaries.frames.len() > 1 {
             state.summaries = None;
             drop(state);
             match self.codec.encode_push(EventName::SessionResync.as_str(), &SessionResync {}) {
@@ -115,7 +127,6 @@ impl Outbox {
             }
             return;
         }
-        summaries.insert(conversation_id, frame);
         wake(state);
     }
 
@@ -164,7 +175,7 @@ impl Outbox {
         state.events = 0;
         state.bytes = 0;
         if let Some(summaries) = state.summaries.take() {
-            into.extend(summaries.into_values());
+            into.extend(summaries.frames.into_values());
         }
         state.closing
     }
@@ -239,6 +250,25 @@ mod tests {
         for id in 1..=3 {
             outbox.push_summary(ConversationId::new(id).unwrap(), Bytes::from_static(b"s"));
         }
+        let (frames, code) = taken(&outbox);
+        assert_eq!((frames.len(), code), (1, None));
+        assert!(std::str::from_utf8(&frames[0]).unwrap().contains("session.resync"));
+    }
+
+    #[test]
+    fn summaries_that_are_too_long_together_become_a_resync() {
+        let outbox = outbox(100, 10);
+        let push = |id: i64, frame: &'static str| {
+            outbox.push_summary(ConversationId::new(id).unwrap(), Bytes::from_static(frame.as_bytes()));
+        };
+        push(1, "one that is long by itself");
+        assert_eq!(taken(&outbox).0.len(), 1, "it goes out alone");
+        push(1, "12345");
+        push(1, "54321");
+        push(2, "12345");
+        assert_eq!(taken(&outbox).0.len(), 2, "what was replaced does not count");
+        push(1, "123456");
+        push(2, "123456");
         let (frames, code) = taken(&outbox);
         assert_eq!((frames.len(), code), (1, None));
         assert!(std::str::from_utf8(&frames[0]).unwrap().contains("session.resync"));

@@ -119,7 +119,7 @@ pub(crate) enum Effect {
 }
 
 /// All that a batch decided.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Result<Outcome, ChatError>>,
     pub(crate) effects: Vec<Effect>,

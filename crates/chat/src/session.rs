@@ -26,7 +26,7 @@ use deskwire_protocol::{
 };
 use deskwire_store::{ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store};
 use rand::Rng as _;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     ChatError, Inner, Outbox, OutboxLimits,
@@ -35,13 +35,13 @@ use crate::{
     hub::{Hold, Place, Slot, Ticket},
     presence::Room,
     rules::{Action, Command, Outcome},
-    view,
+    view::{self, Room},
 };
 
 /// Rows of a `conversation.sync` page.
 const SYNC_PAGE: u32 = 100;
-/// A commit may become visible this long after the time it was stamped with; `sync` looks back so far, so that
-/// none is skipped. A conversation may come twice, which does no harm.
+/// A commit may become visible this long after the time it was stamped with, or as late as a request may take; `sync`
+/// looks back so far, so that none is skipped. A conversation may come twice, which does no harm.
 const SYNC_OVERLAP: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A session, as the hub knows it.
@@ -181,9 +181,12 @@ impl Session {
         let answer = move |outcome| match outcome {
             Ok(outcome) => then(sent(outcome)),
             Err(ChatError::Conflict(current)) => {
-                let store = chat.store.clone();
+                let (store, deadline) = (chat.store.clone(), chat.config.request_timeout);
                 chat.tasks.spawn(async move {
-                    then(Err(conflict_now(&store, &listener.scope, id, current).await));
+                    let told =
+                        timeout(deadline, conflict_now(&store, &listener.scope, id, current.clone())).await;
+                    // Without what was said last where the store does not tell.
+                    then(Err(told.unwrap_or(ChatError::Conflict(current))));
                 });
             }
             Err(error) => then(Err(error)),
@@ -312,15 +315,31 @@ impl Session {
         self.attach_to(record.conversation_id).await
     }
 
-    /// The calling agent takes the conversation; attaches.
-    pub async fn take(self: &Arc<Self>, params: TakeParams) -> Result<(ConversationResult, Hold), ChatError> {
+    /// The calling agent takes the conversation, in the order of calls; attaches.
+    pub fn take(
+        self: &Arc<Self>,
+        params: TakeParams,
+    ) -> impl Future<Output = Result<(ConversationResult, Hold), ChatError>> + Send + use<> {
         let action = Action::Take { if_assignee: params.if_assignee };
-        self.change(params.conversation_id, Ok(()), action).await?;
-        self.attach_to(params.conversation_id).await
+        let taken = self.change(params.conversation_id, Ok(()), action);
+        let session = Arc::clone(self);
+        async move {
+            taken.await?;
+            session.attach_to(params.conversation_id).await
+        }
     }
 
     /// From now on every event in sequence, after those missed.
     pub async fn attach(self: &Arc<Self>, params: AttachParams) -> Result<(AttachResult, Hold), ChatError> {
+        self.attach_within(params, &mut Room::default()).await
+    }
+
+    /// The same as a part of an answer: the events take of its room, and where it has none there is only more to come.
+    pub async fn attach_within(
+        self: &Arc<Self>,
+        params: AttachParams,
+        room: &mut Room,
+    ) -> Result<(AttachResult, Hold), ChatError> {
         let id = params.conversation_id;
         let store = &self.chat.store;
         let side = self.side();
@@ -344,7 +363,8 @@ impl Session {
             Some(_) | None => Vec::new(),
         };
         events.retain(|event| event.seq <= last);
-        events.truncate(view::fitting(events.iter().map(|event| &event.message), page as usize));
+        let fitting = view::fitting_into(room, events.iter().map(|event| &event.message), page as usize);
+        events.truncate(fitting);
         let after = params.after_seq.unwrap_or(last);
         let last_seq = events.last().map_or(after, |event| event.seq);
         let is_part = last_seq < last;
@@ -441,7 +461,7 @@ impl Session {
             None | Some("") => (Timestamp::default(), 0),
             Some(cursor) => parse_pair(cursor, "cursor")?,
         };
-        let horizon = self.chat.clock.now().minus(SYNC_OVERLAP);
+        let horizon = self.chat.clock.now().minus(SYNC_OVERLAP.max(self.chat.config.request_timeout));
         let scope = &self.listener.scope;
         let mut records = self.chat.store.conversations_changed(scope, after, SYNC_PAGE + 1).await?;
         let has_more = records.len() > SYNC_PAGE as usize;
@@ -742,7 +762,7 @@ pub(crate) async fn open_conversation(chat: &Inner, buyer: &Scope) -> Result<Con
 
 /// Hands over what is safe to lose.
 pub(crate) async fn publish(chat: &Inner, notices: Vec<(Topic, Notice)>) {
-    match tokio::time::timeout(chat.config.publish_timeout, chat.bus.publish(notices)).await {
+    match timeout(chat.config.publish_timeout, chat.bus.publish(notices)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a passing notice was lost"),
         Err(_) => tracing::debug!("the bus did not take a passing notice in time"),

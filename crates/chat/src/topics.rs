@@ -37,7 +37,8 @@ impl Topics {
             return Ok(());
         };
         let followed = cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.copied();
-        // The last session may have left before this began, and then nobody would end it.
+        // The last session may have let go of it meanwhile: then nobody else would. After an error too, for the bus keeps
+        // in mind what it is to follow.
         if let Entry::Vacant(entry) = self.followed.entry(topic.clone()) {
             self.bus.unsubscribe(entry.key());
         }

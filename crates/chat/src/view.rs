@@ -16,17 +16,38 @@ const MESSAGE_BYTES: usize = 500;
 /// About what a card costs beside its text.
 const CARD_BYTES: usize = 4_000;
 
+/// What is left of the bytes that an answer can carry.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(ANSWER_BYTES)
+    }
+}
+
 /// How many of these messages fit into one answer: at most `page`, and not more than it can carry; at least one.
 pub(crate) fn fitting<'m>(messages: impl Iterator<Item = &'m MessageRecord>, page: usize) -> usize {
-    let mut bytes = 0;
-    messages
-        .take(page)
-        .take_while(|message| {
-            let first = bytes == 0;
-            bytes += weight(&message.content);
-            first || bytes <= ANSWER_BYTES
-        })
-        .count()
+    fitting_into(&mut Room::default(), messages, page)
+}
+
+/// The same of an answer that carries others too, in which they take their room; none where there is none left.
+pub(crate) fn fitting_into<'m>(
+    room: &mut Room,
+    messages: impl Iterator<Item = &'m MessageRecord>,
+    page: usize,
+) -> usize {
+    let mut taken = 0;
+    for message in messages.take(page) {
+        let weight = weight(&message.content);
+        // The first is taken whatever its weight: without it nobody would come any further.
+        if room.0 == 0 || (taken > 0 && weight > room.0) {
+            break;
+        }
+        room.0 = room.0.saturating_sub(weight);
+        taken += 1;
+    }
+    taken
 }
 
 fn weight(content: &Content) -> usize {

@@ -43,7 +43,7 @@ pub(crate) struct Writers {
     /// Emptied by `finish`.
     queues: Mutex<Vec<mpsc::Sender<Queued>>>,
     finished: TaskTracker,
-    request_timeout: Duration,
+    turn_timeout: Duration,
 }
 
 impl Writers {
@@ -82,7 +82,7 @@ impl Writers {
                 sender
             })
             .collect();
-        Self { queues: Mutex::new(queues), finished, request_timeout: config.request_timeout }
+        Self { queues: Mutex::new(queues), finished, turn_timeout: config.turn_timeout() }
     }
 
     /// Puts the command behind those before it; the order of calls is the order of effects.
@@ -109,7 +109,7 @@ impl Writers {
         }
         let shard =
             usize::try_from(command.conversation_id.get().unsigned_abs() % queues.len() as u64).unwrap_or(0);
-        let expires = Instant::now() + half(self.request_timeout);
+        let expires = Instant::now() + self.turn_timeout;
         queues[shard].try_send(Queued { command, answer, expires }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(refused) => (ChatError::Busy, refused.answer),
             mpsc::error::TrySendError::Closed(refused) => (ChatError::ShuttingDown, refused.answer),
@@ -144,7 +144,7 @@ impl Writer {
             refuse(late, &ChatError::Timeout);
             if !due.is_empty() {
                 let batch = due.into_iter().map(|queued| (queued.command, queued.answer)).unzip();
-                self.write(batch, now + half(self.config.request_timeout)).await;
+                self.write(batch, now + self.config.commit_timeout()).await;
             }
         }
     }
@@ -160,12 +160,20 @@ impl Writer {
             // One command that the database cannot take must not fail its neighbours.
             Err(ChatError::Store(error)) if !error.is_unavailable() && commands.len() > 1 => {
                 tracing::warn!(%error, commands = commands.len(), "a commit was refused: trying its commands one by one");
+                let (mut committed, mut all) = (Vec::new(), Decided::default());
                 for (command, answer) in commands.into_iter().zip(answers) {
                     match self.commit(&[command], deadline).await {
-                        Ok(decided) => self.conclude(vec![answer], decided).await,
+                        Ok(decided) => {
+                            committed.push(answer);
+                            all.outcomes.extend(decided.outcomes);
+                            all.effects.extend(decided.effects);
+                            all.touched.extend(decided.touched);
+                        }
                         Err(error) => refuse(vec![answer], &error),
                     }
                 }
+                // Told together: a bus that hangs is waited for once.
+                self.conclude(committed, all).await;
             }
             Err(error) => refuse(answers, &error),
         }
@@ -244,12 +252,6 @@ impl Writer {
         }
         notices
     }
-}
-
-/// Of the time that a request has, a half is for its turn and a half for its commit: whoever has waited long does not cut
-/// short the commit of those who have not.
-fn half(request_timeout: Duration) -> Duration {
-    request_timeout / 2
 }
 
 fn refuse(answers: Vec<Answer>, error: &ChatError) {

@@ -12,7 +12,7 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,6 +26,8 @@ const HEAD_BYTES: usize = 16 * 1024;
 const HTTP_LIFETIME: Duration = Duration::from_mins(1);
 /// and dropped after this one.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
+/// For the head of a request whose TLS handshake took all the time; both together stay below ten seconds.
+const LEAST_HEADER_TIME: Duration = Duration::from_millis(1_500);
 /// Pause after a failed accept; doubled with each failure, up to the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -69,8 +71,11 @@ impl Door {
             let (tls, router, stop) = (self.tls.clone(), router.clone(), stop.clone());
             let header_timeout = self.header_timeout;
             self.tasks.spawn(async move {
+                let began = Instant::now();
                 let Some(stream) = secure(connection, place, tls, header_timeout).await else { return };
-                serve_http(stream, router, header_timeout, stop).await;
+                // What the handshake took is not there twice.
+                let left = header_timeout.saturating_sub(began.elapsed()).max(LEAST_HEADER_TIME);
+                serve_http(stream, router, left, stop).await;
             });
         }
     }

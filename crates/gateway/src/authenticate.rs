@@ -1,10 +1,10 @@
 //! From a socket to a session: the token of the first request (or of the upgrade), then the session of chat, then the
 //! connection. Runs in a task of its own that ends here, so that an idle socket keeps nothing of it.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
-use deskwire_chat::{Hold, OutboxLimits};
+use deskwire_chat::{Hold, OutboxLimits, Room};
 use deskwire_protocol::{
     CloseCode, Codec, ErrorObject, ErrorType, Inbound as Frame, Method, MethodName, Params, Refused, Request,
     SessionId,
@@ -102,6 +102,7 @@ pub(crate) async fn authenticate(
 /// Reads until `session.start` has made a session, or the time for it is over.
 async fn first_request(gate: &Arc<Gate>, socket: &mut Socket, codec: Codec) -> Outcome {
     let deadline = Instant::now() + gate.config.authentication_timeout;
+    let mut stranger = Stranger::default();
     for _ in 0..FRAMES_BEFORE_START {
         let read = tokio::select! {
             () = gate.draining.cancelled() => return Outcome::Close(CloseCode::Draining, Condition::Orderly),
@@ -117,7 +118,7 @@ async fn first_request(gate: &Arc<Gate>, socket: &mut Socket, codec: Codec) -> O
             Inbound::Broken(code, condition) => return Outcome::Close(code, condition),
         };
         gate.metrics.frames_received.increment(1);
-        let step = before_session(gate, codec, &frame).await;
+        let step = before_session(gate, codec, &frame, &mut stranger).await;
         if let Some(reply) = step.reply {
             gate.metrics.frames_sent.increment(1);
             match write_frames(socket, codec, &[reply], gate.config.ping_timeout).await {
@@ -138,6 +139,13 @@ async fn first_request(gate: &Arc<Gate>, socket: &mut Socket, codec: Codec) -> O
     Outcome::Close(CloseCode::RateLimit, Condition::Orderly)
 }
 
+/// What a socket without a session has had.
+#[derive(Default)]
+struct Stranger {
+    /// The document of the contract, which is long: whoever wants it again begins a session.
+    has_discovered: bool,
+}
+
 /// What one frame before the session came to.
 #[derive(Default)]
 struct Step {
@@ -147,13 +155,13 @@ struct Step {
     close: Option<CloseCode>,
 }
 
-async fn before_session(gate: &Arc<Gate>, codec: Codec, frame: &[u8]) -> Step {
+async fn before_session(gate: &Arc<Gate>, codec: Codec, frame: &[u8], stranger: &mut Stranger) -> Step {
     match codec.inbound(frame, gate.config.batch) {
         Frame::Single(Ok(request)) if is_start(&request) => single_start(gate, codec, request).await,
         Frame::Single(element) => {
-            Step { reply: answer_without_session(gate, codec, &element), ..Step::default() }
+            Step { reply: answer_without_session(gate, codec, &element, stranger), ..Step::default() }
         }
-        Frame::Batch(elements) => batch_before_session(gate, codec, elements).await,
+        Frame::Batch(elements) => batch_before_session(gate, codec, elements, stranger).await,
     }
 }
 
@@ -184,6 +192,7 @@ async fn batch_before_session(
     gate: &Arc<Gate>,
     codec: Codec,
     elements: Vec<Result<Request<'_>, Refused>>,
+    stranger: &mut Stranger,
 ) -> Step {
     let length = elements.len();
     let mut replies: Vec<Option<Bytes>> = Vec::with_capacity(length);
@@ -193,7 +202,7 @@ async fn batch_before_session(
         let request = match element {
             Ok(request) if close.is_none() && is_start(&request) => request,
             element => {
-                replies.push(answer_without_session(gate, codec, &element));
+                replies.push(answer_without_session(gate, codec, &element, stranger));
                 continue;
             }
         };
@@ -201,7 +210,7 @@ async fn batch_before_session(
         match start(gate, codec, request.params).await {
             Ok((entered, result, holds)) => {
                 let caller = &entered.caller;
-                let in_flight = caller.begin();
+                let in_flight = caller.begin(length);
                 let batch = Batch::new(caller.clone(), length, in_flight);
                 let start_at = replies.len();
                 for (index, reply) in replies.into_iter().enumerate() {
@@ -229,6 +238,7 @@ fn answer_without_session(
     gate: &Gate,
     codec: Codec,
     element: &Result<Request<'_>, Refused>,
+    stranger: &mut Stranger,
 ) -> Option<Bytes> {
     let request = match element {
         Ok(request) => request,
@@ -241,7 +251,13 @@ fn answer_without_session(
             let server_time = gate.clock.now();
             encode(codec, id, &read::<method::SessionPing>(request.params).map(|_| Pong { server_time }))
         }
+        Some(MethodName::RpcDiscover) if stranger.has_discovered => {
+            let error =
+                ErrorObject::new(ErrorType::LimitReached, "asked for once already: begin a session first");
+            encode::<()>(codec, id, &Err(error.with_limit(1)))
+        }
         Some(MethodName::RpcDiscover) => {
+            stranger.has_discovered = true;
             encode(codec, id, &read::<method::RpcDiscover>(request.params).map(|_| dispatch::openrpc()))
         }
         Some(_) => encode::<()>(codec, id, &Err(ErrorType::Authentication.into())),
@@ -369,16 +385,22 @@ fn check_resume(params: &StartParams) -> Result<(), ErrorObject> {
     if params.resume.len() > RESUME {
         return Err(ErrorObject::field("resume", format!("at most {RESUME} conversations")));
     }
-    Ok(())
+    let mut seen = HashSet::with_capacity(params.resume.len());
+    match params.resume.iter().position(|resume| !seen.insert(resume.conversation_id)) {
+        Some(index) => Err(ErrorObject::field(&format!("resume[{index}].conversation_id"), "is there twice")),
+        None => Ok(()),
+    }
 }
 
-/// Attaches to each conversation as `conversation.attach` would.
+/// Attaches to each conversation as `conversation.attach` would; all together bring no more events than one answer can
+/// carry, and what is left out is said to be missing.
 async fn resume(caller: &Arc<Caller>, resume: Vec<AttachParams>) -> (Vec<Resumed>, Vec<Hold>) {
     let mut resumed = Vec::with_capacity(resume.len());
     let mut holds = Vec::with_capacity(resume.len());
+    let mut room = Room::default();
     for params in resume {
         let conversation_id = params.conversation_id;
-        resumed.push(match caller.session.attach(params).await {
+        resumed.push(match caller.session.attach_within(params, &mut room).await {
             Ok((attached, hold)) => {
                 holds.push(hold);
                 Resumed { conversation_id, attached: Some(attached), error: None }

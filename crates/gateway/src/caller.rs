@@ -94,13 +94,15 @@ impl Caller {
         !self.started.swap(true, Ordering::AcqRel)
     }
 
-    /// Takes a place among the requests in flight.
-    pub(crate) fn begin(self: &Arc<Self>) -> Option<InFlight> {
+    /// Takes as many places among the requests in flight. A batch of more than there are takes all of them.
+    pub(crate) fn begin(self: &Arc<Self>, requests: usize) -> Option<InFlight> {
         let limit = self.gate.config.in_flight;
+        let places = requests.min(limit);
+        let take = |now| (now + places <= limit).then_some(now + places);
         self.in_flight
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < limit).then_some(now + 1))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
             .is_ok()
-            .then(|| InFlight(self.clone()))
+            .then(|| InFlight { caller: self.clone(), places })
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -133,14 +135,17 @@ impl Caller {
     }
 }
 
-/// A request in flight. Dropped after its reply has been put into the outbox, never before.
-pub(crate) struct InFlight(Arc<Caller>);
+/// Requests in flight. Dropped after their reply has been put into the outbox, never before.
+pub(crate) struct InFlight {
+    caller: Arc<Caller>,
+    places: usize,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let before = self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
-        if before == 1 && self.0.is_draining() {
-            self.0.idle.notify_one();
+        let before = self.caller.in_flight.fetch_sub(self.places, Ordering::AcqRel);
+        if before == self.places && self.caller.is_draining() {
+            self.caller.idle.notify_one();
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::{
 pub(crate) fn dispatch(caller: &Arc<Caller>, frame: &[u8]) {
     match caller.codec.inbound(frame, caller.gate.config.batch) {
         Inbound::Single(Ok(request)) => {
-            let in_flight = caller.begin();
+            let in_flight = caller.begin(1);
             let full = in_flight.is_none();
             call(caller, request, Place::Socket { _in_flight: in_flight }, full);
         }
@@ -40,7 +40,7 @@ pub(crate) fn dispatch(caller: &Arc<Caller>, frame: &[u8]) {
             }
         }
         Inbound::Batch(elements) => {
-            let in_flight = caller.begin();
+            let in_flight = caller.begin(elements.len());
             let full = in_flight.is_none();
             let batch = Batch::new(caller.clone(), elements.len(), in_flight);
             elements.into_iter().enumerate().for_each(|(index, element)| {
@@ -97,18 +97,18 @@ impl Call<'_> {
                 let server_time = self.caller.gate.clock.now();
                 self.at_once::<method::SessionPing>(|| Pong { server_time });
             }
-            MethodName::RpcDiscover => self.at_once::<method::RpcDiscover>(openrpc),
+            MethodName::RpcDiscover => self.discover(),
 
             MethodName::MessageSend => self.send_message(),
             MethodName::ConversationNote => self.send::<method::ConversationNote, _>(Session::note),
             MethodName::MessageRecall => self.ordered::<method::MessageRecall, _>(Session::recall),
             MethodName::ConversationRead => self.ordered::<method::ConversationRead, _>(Session::read),
-            MethodName::ConversationAssign => self.ordered::<method::ConversationAssign, _>(Session::assign),
+            MethodName::ConversationAssign => self.send::<method::ConversationAssign, _>(Session::assign),
             MethodName::ConversationTransfer => {
-                self.ordered::<method::ConversationTransfer, _>(Session::transfer);
+                self.send::<method::ConversationTransfer, _>(Session::transfer);
             }
-            MethodName::ConversationClose => self.ordered::<method::ConversationClose, _>(Session::close),
-            MethodName::ConversationReopen => self.ordered::<method::ConversationReopen, _>(Session::reopen),
+            MethodName::ConversationClose => self.send::<method::ConversationClose, _>(Session::close),
+            MethodName::ConversationReopen => self.send::<method::ConversationReopen, _>(Session::reopen),
             MethodName::ConversationTag => self.ordered::<method::ConversationTag, _>(Session::tag),
             MethodName::ConversationUntag => self.ordered::<method::ConversationUntag, _>(Session::untag),
 
@@ -139,17 +139,21 @@ impl Call<'_> {
 
             MethodName::ConversationOpen => {
                 self.attaching::<method::ConversationOpen, _>(
+                    // Where the buyer comes from is a message.
+                    |params| params.entry.is_some(),
                     |s, params| async move { s.open(params).await },
                     |opened| &opened.conversation,
                 );
             }
             MethodName::ConversationTake => {
                 self.attaching::<method::ConversationTake, _>(
-                    |s, params| async move { s.take(params).await },
+                    |_| true,
+                    |s, params| s.take(params),
                     |taken| &taken.conversation,
                 );
             }
             MethodName::ConversationAttach => self.attaching::<method::ConversationAttach, _>(
+                |_| false,
                 |s, params| async move { s.attach(params).await },
                 |attached| &attached.conversation,
             ),
@@ -193,6 +197,12 @@ impl Call<'_> {
             | MethodName::WorkbenchCouponsSendCard
             | MethodName::WorkbenchCardsCheck => self.beside_the_chat(name),
         }
+    }
+
+    fn discover(self) {
+        let Self { responder, params, .. } = self;
+        let read = params.read::<<method::RpcDiscover as Method>::Params>();
+        responder.answer(&read.map(|_| openrpc()), Vec::new());
     }
 
     /// Answered from what is at hand.
@@ -242,7 +252,7 @@ impl Call<'_> {
         }
     }
 
-    /// A write that counts as a send.
+    /// A write that counts as a send: it is one message more.
     fn send<M, F>(self, call: impl FnOnce(&Session, M::Params) -> F + Send + 'static)
     where
         M: Method<Params: Send + 'static, Result: 'static>,
@@ -291,39 +301,38 @@ impl Call<'_> {
     }
 
     /// The same, with events held back until the reply is in the outbox. Beside what an agent opens go the orders of its
-    /// buyer.
+    /// buyer. What writes a message as well, as `writes` says, counts as a send and has its turn among them.
     fn attaching<M, F>(
         self,
-        call: impl FnOnce(Arc<Session>, M::Params) -> F,
+        writes: fn(&M::Params) -> bool,
+        call: impl FnOnce(Arc<Session>, M::Params) -> F + Send + 'static,
         opened: fn(&M::Result) -> &Conversation,
     ) where
-        M: Method<Result: Send + 'static>,
+        M: Method<Params: Send + 'static, Result: Send + 'static>,
         F: Future<Output = Result<(M::Result, Hold), ChatError>> + Send + 'static,
     {
-        let Self { caller, responder, params } = self;
-        match params.read() {
-            Ok(params) => {
-                let work = call(caller.session.clone(), params);
-                let deadline = caller.gate.config.request_timeout;
-                let caller = Arc::clone(caller);
-                caller.gate.clone().tasks.spawn(async move {
-                    match timeout(deadline, work).await {
-                        Ok(Ok((result, hold))) => {
-                            let conversation_id = opened(&result).conversation_id;
-                            responder.answer(&Ok(result), vec![hold]);
-                            match caller.role() {
-                                Role::Buyer => {}
-                                Role::Agent | Role::Admin => {
-                                    workbench::lay_orders_beside(&caller, conversation_id).await;
-                                }
-                            }
-                        }
-                        Ok(Err(error)) => responder.refuse(refusal::of_chat(error)),
-                        Err(_) => responder.refuse(ErrorType::RequestTimeout.into()),
-                    }
-                });
+        let params: M::Params = match self.params.read() {
+            Ok(params) => params,
+            Err(error) => return self.responder.refuse(error),
+        };
+        let writes = writes(&params);
+        if writes && let Some(error) = self.over_the_rate() {
+            return self.responder.refuse(error);
+        }
+        let Self { caller, responder, .. } = self;
+        let turn = if writes { caller.lane.turn_if_taken() } else { None };
+        let session = caller.session.clone();
+        match turn {
+            None => attach(caller, responder, call(session, params), opened),
+            Some(mut turn) => {
+                let work = async move {
+                    turn.comes().await;
+                    let work = call(session, params);
+                    drop(turn);
+                    work.await
+                };
+                attach(caller, responder, work, opened);
             }
-            Err(error) => responder.refuse(error),
         }
     }
 
@@ -366,8 +375,35 @@ fn spawn<T: Serialize>(
     });
 }
 
+/// Waits for the work as [`spawn`] does.
+fn attach<T: Serialize + Send + 'static>(
+    caller: &Arc<Caller>,
+    responder: Responder,
+    work: impl Future<Output = Result<(T, Hold), ChatError>> + Send + 'static,
+    opened: fn(&T) -> &Conversation,
+) {
+    let deadline = caller.gate.config.request_timeout;
+    let caller = Arc::clone(caller);
+    caller.gate.clone().tasks.spawn(async move {
+        match timeout(deadline, work).await {
+            Ok(Ok((result, hold))) => {
+                let conversation_id = opened(&result).conversation_id;
+                responder.answer(&Ok(result), vec![hold]);
+                match caller.role() {
+                    Role::Buyer => {}
+                    Role::Agent | Role::Admin => {
+                        workbench::lay_orders_beside(&caller, conversation_id).await;
+                    }
+                }
+            }
+            Ok(Err(error)) => responder.refuse(refusal::of_chat(error)),
+            Err(_) => responder.refuse(ErrorType::RequestTimeout.into()),
+        }
+    });
+}
+
 /// The contract as a document, made once.
-pub(crate) fn openrpc() -> serde_json::Value {
+pub(crate) fn openrpc() -> &'static serde_json::Value {
     static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(deskwire_protocol::spec::openrpc);
-    DOCUMENT.clone()
+    &DOCUMENT
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{Router, body::Body, extract::State, http::Request, response::Response};
 use deskwire_protocol::Codec;
-use futures::{SinkExt, StreamExt};
+use futures::StreamExt;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::{
     Error, Message,
@@ -17,12 +17,15 @@ use crate::{
     accept::Door,
     closing::{self, Condition},
     upgrade::{Choice, Socket, switched, switching, websocket_key},
+    write::write_frames,
 };
 
 /// The largest messages of the Autobahn suite have 16 MiB.
 const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(8);
 const CONNECTIONS: usize = 1024;
+/// The suite's slowest cases read a few bytes at a time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Echoes every message on every path until `shutdown`. For conformance tests, never for users.
 pub async fn serve_echo(listener: TcpListener, shutdown: CancellationToken) {
@@ -61,7 +64,9 @@ async fn echo(mut socket: Socket) {
     loop {
         match socket.next().await {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
-                if socket.send(message).await.is_err() {
+                // As clients get their frames: a codec is known by its kind of message.
+                let codec = if message.is_text() { Codec::Json } else { Codec::MsgPack };
+                if write_frames(&mut socket, codec, &[message.into_data()], PATIENCE).await.is_err() {
                     return;
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deskwire_chat::Hold;
-use deskwire_protocol::{Codec, ErrorObject, MethodName, RequestId};
+use deskwire_protocol::{Codec, ErrorObject, ErrorType, MethodName, RequestId};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -64,7 +64,19 @@ impl Responder {
                 }
                 drop(holds);
             }
-            Place::Batch(batch, index) => batch.fill(*index, reply, holds),
+            Place::Batch(batch, index) => {
+                let reply = match (reply, &self.id) {
+                    (Some(reply), Some(id)) if !batch.has_room(reply.len()) => {
+                        let error = ErrorObject::new(
+                            ErrorType::LimitReached,
+                            "the replies of this batch are too long together: ask for less at once",
+                        );
+                        encode::<()>(self.caller.codec, id, &Err(error))
+                    }
+                    (reply, _) => reply,
+                };
+                batch.fill(*index, reply, holds);
+            }
         }
         self.caller.gate.metrics.answered(self.method, refused, self.began_at.elapsed());
     }

@@ -130,6 +130,12 @@ impl TokenKeys {
         Ok(self)
     }
 
+    /// Whether tokens can be made here: a public key only verifies.
+    #[must_use]
+    pub fn can_sign(&self) -> bool {
+        self.keys.first().is_some_and(|key| key.signs.is_some())
+    }
+
     /// Signs a token with the newest key.
     pub fn mint(&self, claims: &Claims) -> Result<String, TokenError> {
         let key = self.keys.first().ok_or(TokenError::CannotMint)?;

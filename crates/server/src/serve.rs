@@ -18,11 +18,8 @@ use crate::{
     config::Settings,
     demo::{self, Hints},
     output, secret, telemetry,
-    tokens::{self, Bearer, Missing},
+    tokens::{self, Missing},
 };
-
-/// How long the tokens in the hints are valid.
-const HINT_TOKEN_SECONDS: u32 = 24 * 3600;
 
 /// What is left to do after the drain must be done by then: the commits, a checkpoint, the goodbye to the database.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -66,16 +63,10 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let workbench = Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), settings.workbench()?)?;
     let seeded = settings.demo && demo::seed(&store, &workbench, clock.now()).await?;
     workbench.start(&tasks, &shutdown);
-    // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time. Not every log of a
-    // later start, which would fill with tokens.
-    let hint_tokens = if seeded || (settings.demo && std::io::stderr().is_terminal()) {
-        match hint_tokens(&keys, clock.as_ref()) {
-            Some(tokens) => Some((tokens, demo_conversation(&chat).await?)),
-            None => None,
-        }
-    } else {
-        None
-    };
+    // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time; not every log of a later
+    // start. Where others sign the tokens, none can be made here.
+    let may_talk = seeded || (settings.demo && std::io::stderr().is_terminal());
+    let conversation = if may_talk && keys.can_sign() { Some(demo_conversation(&chat).await?) } else { None };
     let services = Services {
         chat: chat.clone(),
         workbench: workbench.clone(),
@@ -93,7 +84,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         tasks.spawn(checkpoints(store.clone(), settings.checkpoint_interval(), shutdown.clone()));
 
     tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "listening");
-    announce(settings, address, tls.as_ref(), hint_tokens);
+    announce(settings, address, tls.as_ref(), conversation);
 
     let drain = CancellationToken::new();
     let at_once = gateway.ending();
@@ -202,17 +193,6 @@ async fn checkpoints(store: Store, interval: Duration, shutdown: CancellationTok
     }
 }
 
-/// Tokens of the first buyer and the first agent, where tokens can be made here.
-fn hint_tokens(keys: &deskwire_gateway::TokenKeys, clock: &dyn Clock) -> Option<(String, String)> {
-    let token = |role| {
-        let (shop, sub) = (ShopId::new(demo::SHOP).ok()?, demo::first(role));
-        let figure = demo::person(&shop, role, &sub)?;
-        let (name, locale) = (Some(figure.name.to_owned()), Some(figure.locale.to_owned()));
-        tokens::mint(keys, Bearer { role, shop, sub, name, locale }, HINT_TOKEN_SECONDS, clock).ok()
-    };
-    Some((token(Role::Buyer)?, token(Role::Agent)?))
-}
-
 /// The conversation of the first buyer, for the hints.
 async fn demo_conversation(chat: &Chat) -> anyhow::Result<String> {
     let (role, shop_id) = (Role::Buyer, ShopId::new(demo::SHOP)?);
@@ -221,22 +201,18 @@ async fn demo_conversation(chat: &Chat) -> anyhow::Result<String> {
 }
 
 /// The ready line for scripts, then the hints for people.
-fn announce(
-    settings: &Settings,
-    address: SocketAddr,
-    tls: Option<&TlsFiles>,
-    hints: Option<((String, String), String)>,
-) {
+fn announce(settings: &Settings, address: SocketAddr, tls: Option<&TlsFiles>, conversation: Option<String>) {
     let scheme = if tls.is_some() { "https" } else { "http" };
     if let Err(error) = output::line(&format!("listening on {scheme}://{address}")) {
         tracing::warn!(%error, "nobody reads the ready line");
     }
-    let Some(((buyer_token, agent_token), conversation_id)) = hints else { return };
+    let Some(conversation_id) = conversation else { return };
     let url = demo::url(address, tls);
-    let mut options = String::new();
+    let mut token_options = String::new();
     if settings.data_dir != Path::new("./deskwire-data") {
-        options.push_str(&format!(" --data-dir {}", quoted(&settings.data_dir.to_string_lossy())));
+        token_options.push_str(&format!(" --data-dir {}", quoted(&settings.data_dir.to_string_lossy())));
     }
+    let mut options = token_options.clone();
     if url != "ws://127.0.0.1:7420/v1/ws" {
         options.push_str(&format!(" --url {}", quoted(&url)));
     }
@@ -251,8 +227,7 @@ fn announce(
         command: &own_command(),
         options: &options,
         trust: &trust,
-        buyer_token: &buyer_token,
-        agent_token: &agent_token,
+        token_options: &token_options,
         conversation_id: &conversation_id,
     };
     eprintln!("{hints}");

@@ -82,6 +82,6 @@ mod tests {
                 "{rows}: {filled}"
             );
         }
-        assert_eq!(filled_up(&vec![(); ROWS + 1]).count(), ROWS + 1);
+        assert_eq!(filled_up(&[(); ROWS + 1]).count(), ROWS + 1);
     }
 }

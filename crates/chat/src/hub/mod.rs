@@ -195,7 +195,7 @@ impl Hub {
         let slot = Arc::clone(slot);
         self.tasks.spawn(async move {
             tokio::select! {
-                () = slot.fill(&hub.store) => {}
+                () = slot.fill(&hub.store, hub.config.request_timeout) => {}
                 () = hub.shutdown.cancelled() => {}
             }
         });

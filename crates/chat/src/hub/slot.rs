@@ -7,6 +7,7 @@ use std::{
 
 use deskwire_protocol::{CloseCode, ConversationId, Seq, ShopId, UserId};
 use deskwire_store::{Side, Store};
+use tokio::time::timeout;
 
 use crate::{event::Event, session::Listener};
 
@@ -172,7 +173,7 @@ impl Slot {
     }
 
     /// Reads what is missing from the store and delivers it, until the slot has caught up with what came early.
-    pub(super) async fn fill(&self, store: &Store) {
+    pub(super) async fn fill(&self, store: &Store, patience: Duration) {
         let mut pause = Duration::from_millis(50);
         loop {
             let last = {
@@ -183,8 +184,9 @@ impl Slot {
                 }
                 state.last.unwrap_or_default()
             };
-            match store.events(self.place.conversation_id, self.place.side, last, FILL_PAGE).await {
-                Ok(events) => {
+            let reading = store.events(self.place.conversation_id, self.place.side, last, FILL_PAGE);
+            match timeout(patience, reading).await {
+                Ok(Ok(events)) => {
                     let full = events.len() >= FILL_PAGE as usize;
                     let found = !events.is_empty();
                     let mut state = self.lock();
@@ -204,9 +206,13 @@ impl Slot {
                     }
                     // Told of an event that the store does not show yet: ask again after a pause.
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::warn!(%error, conversation_id = %self.place.conversation_id,
                         "could not read missed events; trying again");
+                }
+                Err(_) => {
+                    tracing::warn!(conversation_id = %self.place.conversation_id,
+                        "missed events were not read in time; trying again");
                 }
             }
             tokio::time::sleep(pause).await;

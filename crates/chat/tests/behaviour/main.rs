@@ -8,3 +8,4 @@ mod delivery;
 mod node;
 mod rules;
 mod stalling;
+mod writer;

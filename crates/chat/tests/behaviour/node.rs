@@ -187,7 +187,10 @@ impl Client {
     }
 
     pub(crate) async fn send(&self, id: ConversationId, text: &str) -> i64 {
-        soon("send", self.session.send(text_message(id, text, text))).await.unwrap().seq.get()
+        // As the gateway does: the writer itself answers.
+        let (told, answer) = tokio::sync::oneshot::channel();
+        self.session.send_then(text_message(id, text, text), |outcome| drop(told.send(outcome)));
+        soon("send", answer).await.unwrap().unwrap().seq.get()
     }
 
     /// The next push of this name; others are passed over.

@@ -284,7 +284,7 @@ impl Connection {
 
     /// Waits for the next thing to happen.
     async fn wake(&mut self, socket: &mut Socket) -> Woken {
-        let retry = self.talk.retry_after.map(|after| Instant::now() + after);
+        let retry = self.talk.retry_at;
         let reads_input = self.input_ended.is_none() && self.talk.takes_input();
         let deadline = self.deadline();
         tokio::select! {

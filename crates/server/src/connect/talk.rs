@@ -22,6 +22,7 @@ use deskwire_protocol::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{
     input::{HELP, Input},
@@ -106,7 +107,7 @@ pub(super) struct Talk {
     /// To be printed.
     pub(super) lines: Vec<String>,
     /// When to call [`Talk::send_next`] again.
-    pub(super) retry_after: Option<Duration>,
+    pub(super) retry_at: Option<Instant>,
     /// The server is going: reconnect after this.
     pub(super) draining: Option<Duration>,
     /// The token runs out soon.
@@ -134,7 +135,7 @@ impl Talk {
             new_id,
             calls: Vec::new(),
             lines: Vec::new(),
-            retry_after: None,
+            retry_at: None,
             draining: None,
             expiring: false,
             refused: None,
@@ -178,7 +179,7 @@ impl Talk {
         self.calls.clear();
         self.ready = false;
         self.sending = false;
-        self.retry_after = None;
+        self.retry_at = None;
         self.expiring = false;
     }
 
@@ -247,7 +248,7 @@ impl Talk {
 
     /// Sends the oldest unacknowledged message, unless it is on its way.
     pub(super) fn send_next(&mut self) {
-        self.retry_after = None;
+        self.retry_at = None;
         if !self.ready || self.sending || self.draining.is_some() {
             return;
         }
@@ -293,7 +294,7 @@ impl Talk {
             if_last_seq: None,
             if_assignee: None,
         });
-        if self.retry_after.is_none() {
+        if self.retry_at.is_none() {
             self.send_next();
         }
     }
@@ -587,7 +588,8 @@ impl Talk {
                 self.send_next();
             }
             Err(error) if error.data.retryable => {
-                self.retry_after = Some(Duration::from_millis(error.data.retry_after_ms.unwrap_or(1000)));
+                let after = Duration::from_millis(error.data.retry_after_ms.unwrap_or(1000));
+                self.retry_at = Some(Instant::now() + after);
             }
             Err(error) => {
                 self.outgoing.pop_front();

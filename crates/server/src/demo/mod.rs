@@ -70,19 +70,24 @@ pub(crate) struct Hints<'a> {
     pub(crate) options: &'a str,
     /// What both it and `wscat` need to trust this server, likewise.
     pub(crate) trust: &'a str,
-    /// A token of the first buyer.
-    pub(crate) buyer_token: &'a str,
-    /// A token of the first agent.
-    pub(crate) agent_token: &'a str,
+    /// What `token` needs to be taken by this server, likewise.
+    pub(crate) token_options: &'a str,
     /// The conversation of the first buyer.
     pub(crate) conversation_id: &'a str,
 }
 
 impl std::fmt::Display for Hints<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url, command, options, trust, buyer_token, agent_token, conversation_id } = self;
-        let connect =
-            |token: &str| format!("npx --yes wscat{trust} -c {url} -H 'authorization: Bearer {token}'");
+        let Self { url, command, options, trust, token_options, conversation_id } = self;
+        // The token is made when the line is pasted: what a server prints is often kept as its log.
+        let connect = |role: Role, word: &str| {
+            let Some(Figure { sub, name, .. }) = FIGURES.iter().find(|figure| figure.role == role) else {
+                return String::new();
+            };
+            format!(
+                "npx --yes wscat{trust} -c {url} -H \"authorization: Bearer $({command} token --role {word} --shop {SHOP} --sub {sub} --name '{name}'{token_options})\""
+            )
+        };
         let say = |text: &str| {
             format!(
                 r#"{{"jsonrpc":"2.0","id":2,"method":"message.send","params":{{"conversation_id":"{conversation_id}","client_message_id":"{text}","content":{{"type":"TEXT","text":"{text}"}}}}}}"#
@@ -110,9 +115,9 @@ The agent likewise, who then sees the buyer's orders too:
   {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"conversation.attach\",\"params\":{{\"conversation_id\":\"{conversation_id}\",\"after_seq\":0}}}}
   {}
 ",
-            connect(buyer_token),
+            connect(Role::Buyer, "BUYER"),
             say("Hello!"),
-            connect(agent_token),
+            connect(Role::Agent, "AGENT"),
             say("Hello Alice, how can I help?"),
         )
     }
