@@ -56,7 +56,7 @@ pub struct Asked {
 
 /// Where someone is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Room {
+pub(crate) enum Stay {
     /// A buyer is online for the shop as a whole.
     Shop(ShopId),
     /// An agent is at a conversation.
@@ -75,7 +75,7 @@ struct State {
     /// Leases that were not confirmed since then may be out of date.
     asked: Instant,
     nodes: HashMap<u64, Node>,
-    rooms: HashMap<Room, HashMap<UserId, HashMap<u64, Lease>>>,
+    stays: HashMap<Stay, HashMap<UserId, HashMap<u64, Lease>>>,
     outgoing: Vec<(Topic, Notice)>,
     /// Notices may have been lost: ask and tell everything anew.
     anew: bool,
@@ -98,7 +98,7 @@ impl Default for Presences {
             epoch: 1,
             asked: Instant::now(),
             nodes: HashMap::new(),
-            rooms: HashMap::new(),
+            stays: HashMap::new(),
             outgoing: Vec::new(),
             anew: false,
         };
@@ -117,20 +117,20 @@ impl Presences {
     }
 
     /// Whether they are there on another node.
-    pub(crate) fn is_elsewhere(&self, room: &Room, user_id: &UserId) -> bool {
-        self.lock().rooms.get(room).is_some_and(|users| users.contains_key(user_id))
+    pub(crate) fn is_elsewhere(&self, stay: &Stay, user_id: &UserId) -> bool {
+        self.lock().stays.get(stay).is_some_and(|users| users.contains_key(user_id))
     }
 
     /// All who are there on other nodes.
-    pub(crate) fn elsewhere(&self, room: &Room) -> Vec<UserId> {
-        self.lock().rooms.get(room).map(|users| users.keys().cloned().collect()).unwrap_or_default()
+    pub(crate) fn elsewhere(&self, stay: &Stay) -> Vec<UserId> {
+        self.lock().stays.get(stay).map(|users| users.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// Another node tells. Whether that changes who is there on other nodes.
-    fn hear(&self, room: &Room, user_id: &UserId, origin: Origin, online: bool) -> bool {
+    fn hear(&self, stay: &Stay, user_id: &UserId, origin: Origin, online: bool) -> bool {
         let mut state = self.lock();
         state.hear_of(origin);
-        let users = state.rooms.entry(room.clone()).or_default();
+        let users = state.stays.entry(stay.clone()).or_default();
         let was = users.contains_key(user_id);
         let leases = users.entry(user_id.clone()).or_default();
         if online {
@@ -138,29 +138,29 @@ impl Presences {
         } else {
             leases.remove(&origin.node);
         }
-        state.tidy(room);
-        was != state.rooms.get(room).is_some_and(|users| users.contains_key(user_id))
+        state.tidy(stay);
+        was != state.stays.get(stay).is_some_and(|users| users.contains_key(user_id))
     }
 
     /// Nobody looks at them any more.
-    fn forget(&self, room: &Room, user_id: Option<&UserId>) {
+    fn forget(&self, stay: &Stay, user_id: Option<&UserId>) {
         let mut state = self.lock();
         match user_id {
             Some(user_id) => {
-                if let Some(users) = state.rooms.get_mut(room) {
+                if let Some(users) = state.stays.get_mut(stay) {
                     users.remove(user_id);
                 }
-                state.tidy(room);
+                state.tidy(stay);
             }
-            None => drop(state.rooms.remove(room)),
+            None => drop(state.stays.remove(stay)),
         }
     }
 
     /// Those whose leases have run out.
-    fn run_out(&self, expiry: Duration) -> Vec<(Room, UserId)> {
+    fn run_out(&self, expiry: Duration) -> Vec<(Stay, UserId)> {
         let now = Instant::now();
         let mut state = self.lock();
-        let State { nodes, rooms, asked, .. } = &mut *state;
+        let State { nodes, stays, asked, .. } = &mut *state;
         nodes.retain(|_, node| node.heard + expiry > now);
         let holds = |number: &u64, lease: &Lease| {
             nodes.get(number).is_some_and(|node| {
@@ -170,16 +170,16 @@ impl Presences {
             })
         };
         let mut gone = Vec::new();
-        for (room, users) in rooms.iter_mut() {
+        for (stay, users) in stays.iter_mut() {
             users.retain(|user_id, leases| {
                 leases.retain(|number, lease| holds(number, lease));
                 if leases.is_empty() {
-                    gone.push((room.clone(), user_id.clone()));
+                    gone.push((stay.clone(), user_id.clone()));
                 }
                 !leases.is_empty()
             });
         }
-        rooms.retain(|_, users| !users.is_empty());
+        stays.retain(|_, users| !users.is_empty());
         gone
     }
 
@@ -223,11 +223,11 @@ impl State {
         }
     }
 
-    fn tidy(&mut self, room: &Room) {
-        if let Some(users) = self.rooms.get_mut(room) {
+    fn tidy(&mut self, stay: &Stay) {
+        if let Some(users) = self.stays.get_mut(stay) {
             users.retain(|_, leases| !leases.is_empty());
             if users.is_empty() {
-                self.rooms.remove(room);
+                self.stays.remove(stay);
             }
         }
     }
@@ -243,9 +243,9 @@ impl Hub {
     pub(crate) fn look_no_longer(&self, place: &Place) {
         match place.side {
             Side::Shop => {
-                self.presences.forget(&Room::Shop(place.shop_id.clone()), Some(&place.buyer_id));
+                self.presences.forget(&Stay::Shop(place.shop_id.clone()), Some(&place.buyer_id));
             }
-            Side::Buyer => self.presences.forget(&Room::Conversation(place.conversation_id), None),
+            Side::Buyer => self.presences.forget(&Stay::Conversation(place.conversation_id), None),
         }
     }
 
@@ -286,22 +286,22 @@ impl Hub {
 
     /// Someone came or left, here or on another node. Those who look are told when that makes a difference.
     pub(crate) fn hear_presence(&self, topic: &Topic, presence: &Presence) {
-        let (conversation_id, room) = match (topic, presence.conversation_id) {
+        let (conversation_id, stay) = match (topic, presence.conversation_id) {
             (Topic::Shop(shop_id), None) => {
                 let Some(watched) = self.watched(shop_id, &presence.user_id) else { return };
-                (watched, Room::Shop(shop_id.clone()))
+                (watched, Stay::Shop(shop_id.clone()))
             }
             (Topic::Buyer(..), Some(conversation_id)) => {
-                (conversation_id, Room::Conversation(conversation_id))
+                (conversation_id, Stay::Conversation(conversation_id))
             }
             (Topic::Shop(_) | Topic::Buyer(..) | Topic::Nodes, Some(_) | None) => return,
         };
         let Some(side) = topic.side() else { return };
         let differs = if self.presences.is_own(presence.origin.node) {
-            !self.presences.is_elsewhere(&room, &presence.user_id)
+            !self.presences.is_elsewhere(&stay, &presence.user_id)
         } else if self.slot(conversation_id, side).is_some() {
-            self.presences.hear(&room, &presence.user_id, presence.origin, presence.online)
-                && !self.is_here(&room, &presence.user_id)
+            self.presences.hear(&stay, &presence.user_id, presence.origin, presence.online)
+                && !self.is_here(&stay, &presence.user_id)
         } else {
             false
         };
@@ -312,17 +312,17 @@ impl Hub {
 
     /// Tells those who look that someone's leases have run out.
     fn tell_run_out(&self) {
-        for (room, user_id) in self.presences.run_out(self.config.presence_expiry) {
-            if self.is_here(&room, &user_id) {
+        for (stay, user_id) in self.presences.run_out(self.config.presence_expiry) {
+            if self.is_here(&stay, &user_id) {
                 continue;
             }
-            match &room {
-                Room::Shop(shop_id) => {
+            match &stay {
+                Stay::Shop(shop_id) => {
                     if let Some(conversation_id) = self.watched(shop_id, &user_id) {
                         self.tell_presence(conversation_id, Side::Shop, user_id, false);
                     }
                 }
-                Room::Conversation(conversation_id) => {
+                Stay::Conversation(conversation_id) => {
                     self.tell_presence(*conversation_id, Side::Buyer, user_id, false);
                 }
             }
@@ -339,12 +339,12 @@ impl Hub {
     }
 
     /// Whether they are there on this node.
-    fn is_here(&self, room: &Room, user_id: &UserId) -> bool {
-        match room {
-            Room::Shop(shop_id) => {
+    fn is_here(&self, stay: &Stay, user_id: &UserId) -> bool {
+        match stay {
+            Stay::Shop(shop_id) => {
                 !self.listeners(&Topic::Buyer(shop_id.clone(), user_id.clone())).is_empty()
             }
-            Room::Conversation(conversation_id) => self
+            Stay::Conversation(conversation_id) => self
                 .slot(*conversation_id, Side::Shop)
                 .is_some_and(|slot| slot.listeners().iter().any(|listener| listener.is_of(user_id))),
         }
@@ -476,8 +476,8 @@ mod tests {
         UserId::new(id).unwrap()
     }
 
-    fn room() -> Room {
-        Room::Shop(ShopId::new("shop").unwrap())
+    fn stay() -> Stay {
+        Stay::Shop(ShopId::new("shop").unwrap())
     }
 
     fn origin(node: u64, epoch: u64) -> Origin {
@@ -487,64 +487,64 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn someone_on_two_nodes_is_gone_when_both_say_so() {
         let presences = Presences::default();
-        assert!(presences.hear(&room(), &user("ana"), origin(1, 1), true));
-        assert!(!presences.hear(&room(), &user("ana"), origin(1, 1), true));
-        assert!(!presences.hear(&room(), &user("ana"), origin(2, 1), true));
-        assert!(!presences.hear(&room(), &user("ana"), origin(1, 1), false));
-        assert!(presences.is_elsewhere(&room(), &user("ana")));
-        assert!(presences.hear(&room(), &user("ana"), origin(2, 1), false));
-        assert!(!presences.is_elsewhere(&room(), &user("ana")));
-        assert!(!presences.hear(&room(), &user("ana"), origin(2, 1), false));
-        assert!(presences.lock().rooms.is_empty(), "nothing is left behind");
+        assert!(presences.hear(&stay(), &user("ana"), origin(1, 1), true));
+        assert!(!presences.hear(&stay(), &user("ana"), origin(1, 1), true));
+        assert!(!presences.hear(&stay(), &user("ana"), origin(2, 1), true));
+        assert!(!presences.hear(&stay(), &user("ana"), origin(1, 1), false));
+        assert!(presences.is_elsewhere(&stay(), &user("ana")));
+        assert!(presences.hear(&stay(), &user("ana"), origin(2, 1), false));
+        assert!(!presences.is_elsewhere(&stay(), &user("ana")));
+        assert!(!presences.hear(&stay(), &user("ana"), origin(2, 1), false));
+        assert!(presences.lock().stays.is_empty(), "nothing is left behind");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_nodes_word_runs_out_and_a_living_ones_does_not() {
         let presences = Presences::default();
-        presences.hear(&room(), &user("ana"), origin(1, 1), true);
-        presences.hear(&room(), &user("eva"), origin(2, 1), true);
+        presences.hear(&stay(), &user("ana"), origin(1, 1), true);
+        presences.hear(&stay(), &user("eva"), origin(2, 1), true);
         for _ in 0..4 {
             tokio::time::advance(EXPIRY / 4).await;
             presences.lock().hear_of(origin(2, 1));
         }
-        assert_eq!(presences.run_out(EXPIRY), [(room(), user("ana"))]);
-        assert_eq!(presences.elsewhere(&room()), [user("eva")]);
+        assert_eq!(presences.run_out(EXPIRY), [(stay(), user("ana"))]);
+        assert_eq!(presences.elsewhere(&stay()), [user("eva")]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_a_node_does_not_repeat_when_it_is_back_was_true_only_before() {
         let presences = Presences::default();
         for id in ["ana", "eva"] {
-            presences.hear(&room(), &user(id), origin(1, 1), true);
+            presences.hear(&stay(), &user(id), origin(1, 1), true);
         }
-        presences.hear(&room(), &user("eva"), origin(1, 2), true);
+        presences.hear(&stay(), &user("eva"), origin(1, 2), true);
         assert_eq!(presences.run_out(EXPIRY), [], "the rest may be on its way");
         tokio::time::advance(GRACE).await;
-        assert_eq!(presences.run_out(EXPIRY), [(room(), user("ana"))]);
+        assert_eq!(presences.run_out(EXPIRY), [(stay(), user("ana"))]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_not_confirmed_when_asked_anew_is_gone() {
         let presences = Presences::default();
         for id in ["ana", "eva"] {
-            presences.hear(&room(), &user(id), origin(1, 1), true);
+            presences.hear(&stay(), &user(id), origin(1, 1), true);
         }
         tokio::time::advance(Duration::from_secs(1)).await;
         presences.lock().asked = Instant::now();
-        presences.hear(&room(), &user("eva"), origin(1, 1), true);
+        presences.hear(&stay(), &user("eva"), origin(1, 1), true);
         assert_eq!(presences.run_out(EXPIRY), []);
         tokio::time::advance(GRACE).await;
-        assert_eq!(presences.run_out(EXPIRY), [(room(), user("ana"))]);
+        assert_eq!(presences.run_out(EXPIRY), [(stay(), user("ana"))]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_kept_at_whom_nobody_looks() {
         let presences = Presences::default();
-        let conversation = Room::Conversation(ConversationId::new(7).unwrap());
-        presences.hear(&room(), &user("ana"), origin(1, 1), true);
+        let conversation = Stay::Conversation(ConversationId::new(7).unwrap());
+        presences.hear(&stay(), &user("ana"), origin(1, 1), true);
         presences.hear(&conversation, &user("bo"), origin(1, 1), true);
-        presences.forget(&room(), Some(&user("ana")));
+        presences.forget(&stay(), Some(&user("ana")));
         presences.forget(&conversation, None);
-        assert!(presences.lock().rooms.is_empty());
+        assert!(presences.lock().stays.is_empty());
     }
 }

@@ -33,7 +33,7 @@ use crate::{
     bus::{Notice, Presence, Topic, Typing},
     event::to_wire,
     hub::{Hold, Place, Slot, Ticket},
-    presence::Room,
+    presence::Stay,
     rules::{Action, Command, Outcome},
     view::{self, Room},
 };
@@ -628,9 +628,9 @@ impl Session {
         match self.side() {
             Side::Shop => {
                 let topic = Topic::Buyer(place.shop_id.clone(), place.buyer_id.clone());
-                let room = Room::Shop(place.shop_id.clone());
+                let stay = Stay::Shop(place.shop_id.clone());
                 let online = !self.chat.hub.listeners(&topic).is_empty()
-                    || self.chat.hub.presences.is_elsewhere(&room, &place.buyer_id);
+                    || self.chat.hub.presences.is_elsewhere(&stay, &place.buyer_id);
                 vec![PresenceEvent { role: ParticipantRole::Buyer, user_id: place.buyer_id.clone(), online }]
             }
             Side::Buyer => {
@@ -640,7 +640,7 @@ impl Session {
                     .slot(place.conversation_id, Side::Shop)
                     .map(|slot| slot.listeners())
                     .unwrap_or_default();
-                let mut ids = self.chat.hub.presences.elsewhere(&Room::Conversation(place.conversation_id));
+                let mut ids = self.chat.hub.presences.elsewhere(&Stay::Conversation(place.conversation_id));
                 ids.extend(agents.iter().map(|listener| listener.scope.user_id.clone()));
                 ids.sort_unstable();
                 ids.dedup();
