@@ -236,6 +236,8 @@ impl State {
 impl Hub {
     /// A receiver is the first of its side of a conversation here: it asks who of the other side is on other nodes.
     pub(crate) fn ask_who_is_there(&self, place: &Place) {
+        // What came late for those who looked before may not hold any more.
+        self.look_no_longer(place);
         self.presences.publish([question(self.presences.node, place)]);
     }
 
