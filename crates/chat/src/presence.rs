@@ -129,7 +129,7 @@ impl Presences {
     /// Another node tells. Whether that changes who is there on other nodes.
     fn hear(&self, stay: &Stay, user_id: &UserId, origin: Origin, online: bool) -> bool {
         let mut state = self.lock();
-        state.hear_of(origin);
+        state.hear(origin).heard = Instant::now();
         let users = state.stays.entry(stay.clone()).or_default();
         let was = users.contains_key(user_id);
         let leases = users.entry(user_id.clone()).or_default();
@@ -213,14 +213,22 @@ impl Presences {
 }
 
 impl State {
-    fn hear_of(&mut self, Origin { node, epoch }: Origin) {
+    fn hear(&mut self, Origin { node, epoch }: Origin) -> &mut Node {
         let now = Instant::now();
-        let known = self.nodes.entry(node).or_insert(Node { heard: now, epoch, since: now });
-        known.heard = now;
-        if epoch > known.epoch {
-            known.epoch = epoch;
-            known.since = now;
+        self.nodes.entry(node).or_insert(Node { heard: now, epoch, since: now })
+    }
+
+    /// A node says that it lives. Whether it was away from the bus since it last said so.
+    fn hear_alive(&mut self, origin: Origin) -> bool {
+        let now = Instant::now();
+        let node = self.hear(origin);
+        node.heard = now;
+        let was_away = origin.epoch > node.epoch;
+        if was_away {
+            node.epoch = origin.epoch;
+            node.since = now;
         }
+        was_away
     }
 
     fn tidy(&mut self, stay: &Stay) {
@@ -259,10 +267,10 @@ impl Hub {
         }
     }
 
-    /// Another node lives.
+    /// Another node lives. What it could not tell while it was away from the bus is in the store.
     pub(crate) fn hear_alive(&self, origin: Origin) {
-        if !self.presences.is_own(origin.node) {
-            self.presences.lock().hear_of(origin);
+        if !self.presences.is_own(origin.node) && self.presences.lock().hear_alive(origin) {
+            self.sweep_now.notify_one();
         }
     }
 
@@ -396,6 +404,7 @@ impl Hub {
             (std::mem::take(&mut state.outgoing), anew)
         };
         if anew {
+            notices.push((Topic::Nodes, Notice::Alive(self.presences.origin())));
             for place in self.places() {
                 notices.push(question(self.presences.node, &place));
                 if place.side == Side::Shop {
@@ -507,7 +516,7 @@ mod tests {
         presences.hear(&stay(), &user("eva"), origin(2, 1), true);
         for _ in 0..4 {
             tokio::time::advance(EXPIRY / 4).await;
-            presences.lock().hear_of(origin(2, 1));
+            presences.lock().hear_alive(origin(2, 1));
         }
         assert_eq!(presences.run_out(EXPIRY), [(stay(), user("ana"))]);
         assert_eq!(presences.elsewhere(&stay()), [user("eva")]);
@@ -520,6 +529,8 @@ mod tests {
             presences.hear(&stay(), &user(id), origin(1, 1), true);
         }
         presences.hear(&stay(), &user("eva"), origin(1, 2), true);
+        assert!(presences.lock().hear_alive(origin(1, 2)), "it was away");
+        assert!(!presences.lock().hear_alive(origin(1, 2)));
         assert_eq!(presences.run_out(EXPIRY), [], "the rest may be on its way");
         tokio::time::advance(GRACE).await;
         assert_eq!(presences.run_out(EXPIRY), [(stay(), user("ana"))]);
