@@ -42,6 +42,7 @@ pub use client::{Client, Closed, Connect};
 pub use database::Grip;
 pub use deadline::{DEADLINE, within};
 pub use deskwire_protocol::{Codec, Role};
+pub use deskwire_test_backends::Redis;
 pub use directory::{Directory, Ran};
 pub use http::Response;
 pub use receiver::{Received, Receiver, Reply};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use deskwire_protocol::Codec;
-use deskwire_test_backends::{Database, Postgres};
+use deskwire_test_backends::{Database, Postgres, Redis};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -26,12 +26,44 @@ pub struct ServerOptions {
     environment: Vec<(String, String)>,
     config: Option<String>,
     shell: Option<String>,
+    /// Whose database and secret it shares.
+    beside: Option<Beside>,
+}
+
+#[derive(Debug)]
+struct Beside {
+    database_url: String,
+    secret: String,
 }
 
 impl ServerOptions {
     /// A server of this setting with everything else as by default.
     pub fn new(setting: Setting) -> Self {
-        Self { setting, arguments: Vec::new(), environment: Vec::new(), config: None, shell: None }
+        Self {
+            setting,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            config: None,
+            shell: None,
+            beside: None,
+        }
+    }
+
+    /// A further node of the service that this server is a node of: on the same database, with the same secret and the same
+    /// environment. They hear each other where both are told of one Redis.
+    pub fn beside(server: &Server) -> Self {
+        let environment = server.options.environment.clone();
+        let beside = Beside { database_url: server.database_url(), secret: server.secret() };
+        let setting = Setting { backend: Backend::Sqlite, ..server.options.setting };
+        Self { environment, beside: Some(beside), ..Self::new(setting) }
+            .env("DESKWIRE_DATABASE_URL", server.database_url())
+            .env("DESKWIRE_AUTH__HS256_SECRET", server.secret())
+    }
+
+    /// Joined with other nodes by this Redis, under a name that no other test has.
+    #[must_use]
+    pub fn redis(self, redis: &Redis) -> Self {
+        self.env("DESKWIRE_REDIS_URL", redis.url()).env("DESKWIRE_BUS__PREFIX", Redis::fresh_name())
     }
 
     /// One more environment variable.
@@ -155,10 +187,16 @@ impl Server {
 
     /// The address of its database.
     pub fn database_url(&self) -> String {
-        match &self.database {
-            Some(database) => database.url().to_owned(),
-            None => format!("sqlite://{}", self.data_dir().join("deskwire.sqlite").display()),
+        match (&self.options.beside, &self.database) {
+            (Some(beside), _) => beside.database_url.clone(),
+            (None, Some(database)) => database.url().to_owned(),
+            (None, None) => format!("sqlite://{}", self.data_dir().join("deskwire.sqlite").display()),
         }
+    }
+
+    /// The secret of the node that it was started beside.
+    pub(crate) fn shared_secret(&self) -> Option<String> {
+        self.options.beside.as_ref().map(|beside| beside.secret.clone())
     }
 
     /// The id of its process.

@@ -11,8 +11,11 @@ use crate::{Server, User};
 const NEVER: u64 = 4_102_444_800;
 
 impl Server {
-    /// The secret in the data directory.
+    /// The secret in the data directory, or that of the node that it was started beside.
     pub fn secret(&self) -> String {
+        if let Some(secret) = self.shared_secret() {
+            return secret;
+        }
         let secret = fs::read_to_string(self.data_dir().join("token-secret"));
         secret.expect("a server without a configured secret makes one").trim_end().to_owned()
     }

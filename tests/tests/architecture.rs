@@ -32,6 +32,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("hyper", &["deskwire-gateway"]),
     ("hyper-util", &["deskwire-gateway"]),
     ("jsonwebtoken", &["deskwire-gateway"]),
+    ("redis", &["deskwire-chat"]),
     ("clap", &["deskwire-server"]),
     ("figment", &["deskwire-server"]),
 ];

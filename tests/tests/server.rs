@@ -216,7 +216,7 @@ mod command_line {
             ("[chat]\nwriters = 65", "chat.writers"),
             ("[auth]\nhs256_secret = \"short\"", "auth.hs256_secret"),
             ("database_url = \"mysql://db\"", "database_url"),
-            ("redis_url = \"redis://127.0.0.1\"", "redis_url"),
+            ("redis_url = \"http://127.0.0.1\"", "redis_url"),
             ("data_dir = \"\"", "data_dir"),
             ("[log]\nlevel = \"a=b=c\"", "log.level"),
             ("[log]\nformat = \"xml\"", "log.format"),
@@ -448,7 +448,7 @@ mod http {
         let ready_body: Value = serde_json::from_str(&ready.body).unwrap();
         assert_eq!(
             (ready.status, ready_body),
-            (200, json!({"ready": true, "draining": false, "store": "ok"}))
+            (200, json!({"ready": true, "degraded": false, "draining": false, "store": "ok", "bus": "ok"}))
         );
         let (mut ana, _bo) = (server.buyer("ana").await, server.agent("bo").await);
         let here = ana.open().await;

@@ -24,6 +24,8 @@ pub struct ChatConfig {
     pub publish_timeout: Duration,
     /// How often recently changed conversations are compared with what was delivered.
     pub sweep_interval: Duration,
+    /// The same while the bus is away, and events of other nodes come by nothing else.
+    pub sweep_interval_without_bus: Duration,
     /// How far the sweep looks back: longer than any commit takes to become visible.
     pub sweep_window: Duration,
     /// How often every attached conversation is compared, however old its last change.
@@ -32,6 +34,8 @@ pub struct ChatConfig {
     pub summary_interval: Duration,
     /// For how long a typing mark is to be shown.
     pub typing_expiry: Duration,
+    /// After how long a node that is not heard any more is taken for gone, and all who were online there.
+    pub presence_expiry: Duration,
 }
 
 impl Default for ChatConfig {
@@ -46,10 +50,12 @@ impl Default for ChatConfig {
             request_timeout: Duration::from_secs(15),
             publish_timeout: Duration::from_secs(1),
             sweep_interval: Duration::from_secs(2),
+            sweep_interval_without_bus: Duration::from_secs(1),
             sweep_window: Duration::from_secs(10),
             full_sweep_interval: Duration::from_secs(30),
             summary_interval: Duration::from_millis(50),
             typing_expiry: Duration::from_secs(6),
+            presence_expiry: Duration::from_secs(10),
         }
     }
 }

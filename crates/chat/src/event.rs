@@ -9,6 +9,7 @@ use deskwire_protocol::{
     event::{EventName, SequencedEvent},
 };
 use deskwire_store::{EventRecord, Side};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An event on its way to its receivers.
 #[derive(Debug)]
@@ -58,6 +59,19 @@ impl Event {
                 })
             })
             .clone()
+    }
+}
+
+/// For other nodes: whole, so that they need not read the store for it.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.record.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        EventRecord::deserialize(deserializer).map(Self::new)
     }
 }
 

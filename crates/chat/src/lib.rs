@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod hub;
 mod outbox;
+mod presence;
 mod rules;
 mod session;
 mod shelf;
@@ -79,6 +80,7 @@ impl Chat {
         sweep::start(&hub, &clock, &tasks, shutdown, &crashed);
         summary::start(&hub, &tasks, shutdown, &crashed);
         shelf::start(&hub, &tasks, shutdown, &crashed);
+        presence::start(&hub, &bus, &tasks, shutdown, &crashed);
         Self {
             inner: Arc::new(Inner {
                 config,
@@ -110,6 +112,12 @@ impl Chat {
     /// Takes no more commands, and returns when those accepted are committed and answered.
     pub async fn finish(&self) {
         self.inner.writers.finish().await;
+    }
+
+    /// Why notices of other nodes do not come now; none when they do. What is sent arrives all the same, later.
+    #[must_use]
+    pub fn bus_trouble(&self) -> Option<bus::Trouble> {
+        self.inner.bus.trouble()
     }
 
     /// The most events of one `conversation.attach`.

@@ -33,6 +33,7 @@ use crate::{
     bus::{Notice, Presence, Topic, Typing},
     event::to_wire,
     hub::{Hold, Place, Slot, Ticket},
+    presence::Stay,
     rules::{Action, Command, Outcome},
     view::{self, Room},
 };
@@ -120,7 +121,8 @@ impl Session {
         let followed = session.topic.clone();
         session.chat.tasks.spawn(async move {
             if let Err(error) = following.hub.topics.in_force(&followed).await {
-                tracing::warn!(%error, "could not follow a topic; attaching tries again");
+                // That the bus is away is said once, and not again for each session.
+                tracing::debug!(%error, "could not follow a topic; attaching tries again");
             }
         });
         if user.role == Role::Buyer && first {
@@ -595,7 +597,7 @@ impl Session {
         }
         if let Err(error) = self.chat.hub.topics.in_force(&self.topic).await {
             // The sweep brings what the bus cannot.
-            tracing::warn!(%error, "attached without the bus: events arrive by the repair sweep");
+            tracing::debug!(%error, "attached without the bus: events arrive by the repair sweep");
         }
         let place = Place {
             conversation_id: record.conversation_id,
@@ -627,7 +629,9 @@ impl Session {
         match self.side() {
             Side::Shop => {
                 let topic = Topic::Buyer(place.shop_id.clone(), place.buyer_id.clone());
-                let online = !self.chat.hub.listeners(&topic).is_empty();
+                let stay = Stay::Shop(place.shop_id.clone());
+                let online = !self.chat.hub.listeners(&topic).is_empty()
+                    || self.chat.hub.presences.is_elsewhere(&stay, &place.buyer_id);
                 vec![PresenceEvent { role: ParticipantRole::Buyer, user_id: place.buyer_id.clone(), online }]
             }
             Side::Buyer => {
@@ -637,7 +641,8 @@ impl Session {
                     .slot(place.conversation_id, Side::Shop)
                     .map(|slot| slot.listeners())
                     .unwrap_or_default();
-                let mut ids: Vec<_> = agents.iter().map(|listener| listener.scope.user_id.clone()).collect();
+                let mut ids = self.chat.hub.presences.elsewhere(&Stay::Conversation(place.conversation_id));
+                ids.extend(agents.iter().map(|listener| listener.scope.user_id.clone()));
                 ids.sort_unstable();
                 ids.dedup();
                 ids.into_iter()
@@ -663,6 +668,7 @@ impl Session {
             role: self.listener.role(),
             user_id: scope.user_id.clone(),
             online,
+            origin: self.chat.hub.presences.origin(),
         };
         let (chat, user_id, own_topic) = (Arc::clone(&self.chat), scope.user_id.clone(), self.topic.clone());
         let at = place.map(|place| (place.conversation_id, place.side));

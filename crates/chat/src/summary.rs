@@ -13,7 +13,6 @@ use deskwire_protocol::{
     Codec, ConversationId,
     event::{ConversationUpdated, EventName},
 };
-use deskwire_store::Side;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -102,10 +101,7 @@ async fn tell(hub: &Hub) {
         by_topic.entry(topic).or_default().push((id, only_messages));
     }
     for (topic, changed) in by_topic {
-        let side = match topic {
-            Topic::Shop(_) => Side::Shop,
-            Topic::Buyer(..) => Side::Buyer,
-        };
+        let Some(side) = topic.side() else { continue };
         let ids: Vec<_> = changed.iter().map(|(id, _)| *id).collect();
         let read = async {
             let records = hub.store.conversations_by_id(&ids).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::OnceCell;
 
-use crate::bus::{Bus, BusError, Topic};
+use crate::bus::{Bus, BusError, Topic, Trouble};
 
 struct Followed {
     sessions: usize,
@@ -36,12 +36,18 @@ impl Topics {
         let Some(cell) = self.followed.get(topic).map(|followed| Arc::clone(&followed.in_force)) else {
             return Ok(());
         };
-        cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await?;
-        // The last session may have let go of it meanwhile: then nobody else would.
-        if let Entry::Vacant(_) = self.followed.entry(topic.clone()) {
-            self.bus.unsubscribe(topic);
+        let followed = cell.get_or_try_init(|| self.bus.subscribe(topic.clone())).await.copied();
+        // The last session may have let go of it meanwhile: then nobody else would. After an error too, for the bus keeps
+        // in mind what it is to follow.
+        if let Entry::Vacant(entry) = self.followed.entry(topic.clone()) {
+            self.bus.unsubscribe(entry.key());
         }
-        Ok(())
+        followed
+    }
+
+    /// Why notices of other nodes do not come now, if they do not.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.bus.trouble()
     }
 
     /// One session less; after the last the topic is followed no longer.

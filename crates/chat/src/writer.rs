@@ -199,6 +199,11 @@ impl Writer {
             let published = timeout(self.config.publish_timeout, self.bus.publish(notices)).await;
             match published {
                 Ok(Ok(())) => {}
+                // Said once, when the bus went away, and not again for each commit.
+                Ok(Err(error)) if self.bus.trouble().is_some() => {
+                    metrics::counter!("deskwire_publish_failures_total").increment(1);
+                    tracing::debug!(%error, "events were not handed to the bus, which is away");
+                }
                 Ok(Err(error)) => {
                     metrics::counter!("deskwire_publish_failures_total").increment(1);
                     tracing::warn!(%error, "events could not be handed to the bus; the repair sweep brings them");

@@ -33,7 +33,7 @@ async fn healthz() -> impl IntoResponse {
     Json(json!({ "status": "ok" }))
 }
 
-/// New sockets are welcome here.
+/// New sockets are welcome here. Without the bus they still are: what other nodes' sockets send arrives, only later.
 async fn readyz(State(gate): State<Arc<Gate>>) -> impl IntoResponse {
     let draining = gate.draining.is_cancelled();
     let store = match timeout(STORE_PING, gate.store.ping()).await {
@@ -41,9 +41,14 @@ async fn readyz(State(gate): State<Arc<Gate>>) -> impl IntoResponse {
         Ok(Err(_)) => "unavailable",
         Err(_) => "timeout",
     };
+    let trouble = gate.chat.bus_trouble();
+    let bus = trouble.map_or_else(|| "ok".to_owned(), |trouble| trouble.to_string());
     let ready = !draining && store == "ok";
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "draining": draining, "store": store })))
+    let body = json!({
+        "ready": ready, "degraded": trouble.is_some(), "draining": draining, "store": store, "bus": bus,
+    });
+    (status, Json(body))
 }
 
 async fn metrics(State(gate): State<Arc<Gate>>) -> impl IntoResponse {

@@ -3,7 +3,10 @@
 use std::{io::IsTerminal, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use deskwire_chat::{Bus, Chat, Clock, SystemClock, bus::InProcess};
+use deskwire_chat::{
+    Bus, Chat, Clock, SystemClock,
+    bus::{InProcess, RedisBus},
+};
 use deskwire_gateway::{Gateway, Services, TlsFiles};
 use deskwire_protocol::{Role, ShopId};
 use deskwire_store::{Scope, Store};
@@ -43,7 +46,12 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let keys = tokens::keys(settings, Missing::Make)?;
     let store = open_store(settings).await?;
     let metrics = telemetry::metrics(&tasks, shutdown.clone())?;
-    let bus: Arc<dyn Bus> = InProcess::alone();
+    let redis = open_redis(settings, &tasks, &shutdown).await?;
+    let bus_crashed = redis.as_ref().map(|bus| bus.crashed().clone()).unwrap_or_default();
+    let bus: Arc<dyn Bus> = match redis {
+        Some(redis) => redis,
+        None => InProcess::alone(),
+    };
     let chat = Chat::start(
         settings.chat(store.commit_lanes()),
         store.clone(),
@@ -84,6 +92,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let ending = tokio::select! {
         () = signals.next() => Ending::Asked,
         () = chat.crashed().cancelled() => Ending::Crashed("a part of chat has ended by itself"),
+        () = bus_crashed.cancelled() => Ending::Crashed("the bus has ended by itself"),
         () = workbench.crashed().cancelled() => Ending::Crashed("a part of the workbench has ended by itself"),
         _ = &mut serving => Ending::Crashed("the gateway has ended by itself"),
         _ = checkpoints => Ending::Crashed("the checkpoints have ended by themselves"),
@@ -165,6 +174,21 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         tracing::warn!(%durability, "ACKNOWLEDGED MESSAGES MAY BE LOST: the database does not wait for the disk");
     }
     Ok(store)
+}
+
+/// Joins the other nodes, where there is a Redis to do it by. It need not be there now: sooner or later it is.
+async fn open_redis(
+    settings: &Settings,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<Arc<RedisBus>>> {
+    let Some(config) = settings.redis()? else { return Ok(None) };
+    if !settings.database_url().starts_with("postgres") {
+        tracing::warn!("nodes that Redis joins must share a database, and SQLite is this node's alone");
+    }
+    let bus = RedisBus::start(config, tasks, shutdown).context("`redis_url` cannot be used")?;
+    bus.tried().await;
+    Ok(Some(bus))
 }
 
 /// Folds `SQLite`'s write-ahead log in from time to time, away from the commits.

@@ -5,6 +5,8 @@ use deskwire_protocol::{
     Visibility, conversation::ConversationStatus, ids::Tag,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::Side;
 
 /// A conversation with the names of its people.
@@ -55,8 +57,8 @@ impl ConversationRecord {
     }
 }
 
-/// A message in one of its revisions, with both sides' `prev_seq` of the event that is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message in one of its revisions (as nodes also tell each other), with both sides' `prev_seq` of the event that is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRecord {
     /// Its conversation.
     pub conversation_id: ConversationId,
@@ -104,7 +106,7 @@ impl MessageRecord {
 }
 
 /// An event of a conversation's sequence: a message created, or revised.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRecord {
     /// Its place; equal to `message.seq` exactly when the message was created by it.
     pub seq: Seq,

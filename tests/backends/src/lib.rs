@@ -9,5 +9,7 @@
 
 mod owned;
 pub mod postgres;
+pub mod redis;
 
 pub use postgres::{Database, Postgres};
+pub use redis::Redis;

@@ -7,19 +7,21 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use deskwire_test_backends::{Postgres, postgres};
+use deskwire_test_backends::{Postgres, Redis, postgres, redis};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
     let mut arguments = env::args_os().skip(1);
     let program = arguments.next().context("usage: with-backends COMMAND ARGUMENT…")?;
     let postgres = Postgres::start().await?;
+    let redis = Redis::start().await?;
     let status = Command::new(&program)
         .args(arguments)
         .env(postgres::URL_VARIABLE, postgres.url())
+        .env(redis::URL_VARIABLE, redis.url())
         .status()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    drop(postgres);
+    drop((postgres, redis));
     // Ended by a signal: what a shell makes of it when it is not told which.
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use dashmap::DashMap;
 use futures::future::{BoxFuture, ready};
 
-use super::{Bus, BusError, Notice, Receiver, Topic};
+use super::{Bus, BusError, Notice, Receiver, Topic, Trouble};
 
 /// The shared part: who follows what.
 #[derive(Default)]
@@ -76,5 +76,9 @@ impl Bus for InProcessNode {
             followers.retain(|(number, _)| *number != self.number);
         }
         self.bus.followers.remove_if(topic, |_, followers| followers.is_empty());
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        None
     }
 }

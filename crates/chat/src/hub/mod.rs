@@ -13,8 +13,8 @@ use std::sync::{
 
 use dashmap::DashMap;
 use deskwire_protocol::{
-    ConversationId, ParticipantRole, ShopId, UserId,
-    event::{EventName, PresenceEvent, ReadUpdated, TypingEvent, WorkbenchChanged},
+    ConversationId, ShopId, UserId,
+    event::{EventName, ReadUpdated, TypingEvent, WorkbenchChanged},
 };
 use deskwire_store::{Head, Side, Store, StoreError};
 use tokio::sync::Notify;
@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     ChatConfig,
     bus::{Bus, Changed, Notice, Receiver, Topic, Workbench},
+    presence::Presences,
     session::Listener,
     shelf::Shelf,
     summary::Dirty,
@@ -39,6 +40,7 @@ pub(crate) struct Hub {
     pub(crate) topics: Topics,
     pub(crate) dirty: Dirty,
     pub(crate) shelf: Shelf,
+    pub(crate) presences: Presences,
     /// Wakes the repair sweep before its time.
     pub(crate) sweep_now: Notify,
     slots: DashMap<(ConversationId, Side), Arc<Slot>>,
@@ -68,6 +70,7 @@ impl Hub {
             topics: Topics::new(bus),
             dirty: Dirty::default(),
             shelf: Shelf::default(),
+            presences: Presences::default(),
             sweep_now: Notify::new(),
             slots: DashMap::new(),
             listeners: DashMap::new(),
@@ -108,17 +111,19 @@ impl Hub {
     pub(crate) fn register(&self, place: &Place, listener: &Arc<Listener>) -> (Arc<Slot>, Ticket) {
         let ticket = Ticket(self.tickets.fetch_add(1, Ordering::Relaxed));
         let _change = self.slots_change.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = Arc::clone(
-            &self
-                .slots
-                .entry((place.conversation_id, place.side))
-                .or_insert_with(|| Arc::new(Slot::new(place.clone()))),
-        );
+        let mut first = false;
+        let slot = Arc::clone(&self.slots.entry((place.conversation_id, place.side)).or_insert_with(|| {
+            first = true;
+            Arc::new(Slot::new(place.clone()))
+        }));
         if place.side == Side::Shop {
             self.watched_buyers
                 .insert((place.shop_id.clone(), place.buyer_id.clone()), place.conversation_id);
         }
         slot.add(listener, ticket);
+        if first {
+            self.ask_who_is_there(place);
+        }
         (slot, ticket)
     }
 
@@ -157,6 +162,9 @@ impl Hub {
         if gone && place.side == Side::Shop {
             self.watched_buyers.remove(&(place.shop_id.clone(), place.buyer_id.clone()));
         }
+        if gone {
+            self.look_no_longer(place);
+        }
     }
 
     pub(crate) fn slot(&self, conversation_id: ConversationId, side: Side) -> Option<Arc<Slot>> {
@@ -193,15 +201,23 @@ impl Hub {
         });
     }
 
-    fn side_of(topic: &Topic) -> Side {
-        match topic {
-            Topic::Shop(_) => Side::Shop,
-            Topic::Buyer(..) => Side::Buyer,
-        }
+    /// Where there are local receivers, on either side.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        self.slots.iter().map(|slot| slot.place().clone()).collect()
+    }
+
+    /// The topics of local sessions.
+    pub(crate) fn topics_listened(&self) -> Vec<Topic> {
+        self.listeners.iter().map(|listeners| listeners.key().clone()).collect()
+    }
+
+    /// The conversation of a buyer whom a local agent is attached to.
+    pub(crate) fn watched(&self, shop_id: &ShopId, buyer_id: &UserId) -> Option<ConversationId> {
+        self.watched_buyers.get(&(shop_id.clone(), buyer_id.clone())).map(|id| *id)
     }
 
     /// Tells the local receivers of one side something that is safe to lose.
-    fn tell<T: serde::Serialize>(
+    pub(crate) fn tell<T: serde::Serialize>(
         &self,
         conversation_id: ConversationId,
         side: Side,
@@ -263,13 +279,13 @@ impl Hub {
         name: EventName,
         event: &T,
     ) {
-        let watched = self.watched_buyers.get(&(shop_id.clone(), buyer_id.clone())).map(|id| *id);
-        if let Some(conversation_id) = watched {
+        if let Some(conversation_id) = self.watched(shop_id, buyer_id) {
             self.tell(conversation_id, Side::Shop, name, event, |_| false);
         }
     }
 
-    fn changed(&self, topic: &Topic, changed: &Changed) {
+    /// A conversation changed, and those who are not told of that in sequence are to be told its summary.
+    pub(crate) fn changed(&self, topic: &Topic, changed: &Changed) {
         let wanted = self
             .listeners(topic)
             .iter()
@@ -283,7 +299,12 @@ impl Hub {
 impl Receiver for Hub {
     fn receive(&self, topic: &Topic, notice: Notice) {
         let hub = self;
-        let side = Hub::side_of(topic);
+        let side = match (topic.side(), &notice) {
+            (Some(side), _) => side,
+            (None, Notice::Alive(origin)) => return hub.hear_alive(*origin),
+            // Nothing else is told among nodes, by this release.
+            (None, _) => return,
+        };
         match notice {
             Notice::Event(event) => {
                 let id = event.record().message.conversation_id;
@@ -316,27 +337,15 @@ impl Receiver for Hub {
                 };
                 hub.tell(event.conversation_id, side, EventName::Typing, &event, own);
             }
-            Notice::Presence(presence) => {
-                let conversation_id = match (topic, presence.role) {
-                    (Topic::Shop(shop_id), ParticipantRole::Buyer) => {
-                        hub.watched_buyers.get(&(shop_id.clone(), presence.user_id.clone())).map(|id| *id)
-                    }
-                    _ => presence.conversation_id,
-                };
-                if let Some(conversation_id) = conversation_id {
-                    let event = PresenceEvent {
-                        role: presence.role,
-                        user_id: presence.user_id,
-                        online: presence.online,
-                    };
-                    hub.tell(conversation_id, side, EventName::Presence, &event, |_| false);
-                }
-            }
+            Notice::Presence(presence) => hub.hear_presence(topic, &presence),
             Notice::Workbench(notice) => hub.tell_workbench(topic, &notice),
+            Notice::Asked(asked) => hub.answer_who_is_here(topic, asked),
+            Notice::Alive(origin) => hub.hear_alive(origin),
         }
     }
 
     fn interrupted(&self) {
         self.sweep_now.notify_one();
+        self.presences_may_be_lost();
     }
 }

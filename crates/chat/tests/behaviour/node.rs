@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use deskwire_chat::{
     Bus, Chat, ChatConfig, Clock, OutboxLimits, Session,
-    bus::{BusError, InProcess, InProcessNode, Notice, Receiver, Topic},
+    bus::{BusError, InProcess, InProcessNode, Notice, Receiver, Topic, Trouble},
 };
 use deskwire_protocol::{
     ClientMessageId, Codec, ConversationId, Role, SendContent, ShopId, Timestamp, UserId,
@@ -75,6 +75,10 @@ impl Bus for LossyBus {
 
     fn unsubscribe(&self, topic: &Topic) {
         self.inner.unsubscribe(topic);
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.inner.trouble()
     }
 }
 

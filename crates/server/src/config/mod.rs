@@ -1,6 +1,7 @@
 //! The settings: their types, what makes a value a bad one, and how they become each crate's own configuration.
 //! Nothing is bound, opened or written before all of this has succeeded.
 
+mod bus;
 mod show;
 mod sources;
 mod webhooks;
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use deskwire_chat::ChatConfig;
+use deskwire_chat::{ChatConfig, bus::RedisConfig};
 use deskwire_gateway::{GatewayConfig, RestConfig, TlsFiles};
 use deskwire_store::StoreConfig;
 use deskwire_workbench::{LinkError, LinkTemplates, Links, WorkbenchConfig, Zone};
@@ -77,6 +78,7 @@ pub(crate) struct Settings {
     gateway: Gateway,
     rest: Rest,
     chat: ChatSettings,
+    bus: bus::BusSettings,
     workbench: WorkbenchSettings,
     links: LinkTemplates,
     webhooks: webhooks::WebhookSettings,
@@ -156,10 +158,12 @@ struct ChatSettings {
     attachments: NonZeroU32,
     publish_timeout_ms: NonZeroU64,
     sweep_interval_ms: NonZeroU64,
+    sweep_interval_without_bus_ms: NonZeroU64,
     sweep_window_seconds: NonZeroU64,
     full_sweep_interval_seconds: NonZeroU64,
     summary_interval_ms: NonZeroU64,
     typing_expiry_ms: NonZeroU64,
+    presence_expiry_ms: NonZeroU64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -245,9 +249,7 @@ fn check(settings: &Settings, sources: &Sources) -> Vec<Problem> {
     {
         bad("database_url", "must begin with sqlite:// or postgres://");
     }
-    if !settings.redis_url.0.is_empty() {
-        bad("redis_url", "this build runs as one node and has no Redis bus yet; leave it unset");
-    }
+    settings.bus.check(&settings.redis_url.0, &mut bad);
     if settings.auth.kid.is_empty() {
         bad("auth.kid", "must not be empty");
     }
@@ -392,11 +394,22 @@ impl Settings {
             request_timeout: seconds(self.gateway.request_timeout_seconds),
             publish_timeout: millis(chat.publish_timeout_ms),
             sweep_interval: millis(chat.sweep_interval_ms),
+            sweep_interval_without_bus: millis(chat.sweep_interval_without_bus_ms),
             sweep_window: seconds(chat.sweep_window_seconds),
             full_sweep_interval: seconds(chat.full_sweep_interval_seconds),
             summary_interval: millis(chat.summary_interval_ms),
             typing_expiry: millis(chat.typing_expiry_ms),
+            presence_expiry: millis(chat.presence_expiry_ms),
         }
+    }
+
+    /// For the bus over Redis, where there is one.
+    pub(crate) fn redis(&self) -> anyhow::Result<Option<RedisConfig>> {
+        let url = &self.redis_url.0;
+        if url.is_empty() {
+            return Ok(None);
+        }
+        self.bus.config(url, millis(self.chat.publish_timeout_ms)).map(Some)
     }
 
     /// For `deskwire_gateway`.
