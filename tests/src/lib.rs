@@ -35,7 +35,7 @@ mod setting;
 mod terminal;
 mod token;
 mod user;
-mod wire;
+pub mod wire;
 
 pub use binary::binary;
 pub use client::{Client, Closed, Connect};

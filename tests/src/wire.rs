@@ -72,18 +72,21 @@ impl RpcError {
 }
 
 /// What a request got.
-pub(crate) type Outcome = Result<Value, RpcError>;
+pub type Outcome = Result<Value, RpcError>;
 
 /// A frame from the server.
 #[derive(Debug)]
-pub(crate) enum Incoming {
+pub enum Incoming {
+    /// The answer to the request of this id.
     Reply(Value, Outcome),
+    /// An event, by name.
     Push(String, Value),
+    /// The answers to a batch.
     Batch(Vec<(Value, Outcome)>),
 }
 
 /// A request, or a notification when it has no id.
-pub(crate) fn request(codec: Codec, id: Option<u32>, method: &str, params: &Value) -> Message {
+pub fn request(codec: Codec, id: Option<u32>, method: &str, params: &Value) -> Message {
     let document = match (codec, id) {
         (Codec::Json, Some(id)) => json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}),
         (Codec::Json, None) => json!({"jsonrpc": "2.0", "method": method, "params": params}),
@@ -94,7 +97,7 @@ pub(crate) fn request(codec: Codec, id: Option<u32>, method: &str, params: &Valu
 }
 
 /// A document in a frame of the codec's kind.
-pub(crate) fn frame(codec: Codec, document: &Value) -> Message {
+pub fn frame(codec: Codec, document: &Value) -> Message {
     match codec {
         Codec::Json => Message::text(document.to_string()),
         Codec::MsgPack => {
@@ -104,7 +107,7 @@ pub(crate) fn frame(codec: Codec, document: &Value) -> Message {
 }
 
 /// Takes a frame of the server apart and holds it to the form of its codec. `None`: a control frame.
-pub(crate) fn read(codec: Codec, frame: &Message) -> Option<Incoming> {
+pub fn read(codec: Codec, frame: &Message) -> Option<Incoming> {
     match (codec, frame) {
         (Codec::Json, Message::Text(text)) => {
             let document: Value = serde_json::from_str(text).expect("a text frame is JSON");

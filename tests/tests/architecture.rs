@@ -148,7 +148,7 @@ fn metadata() -> Metadata {
 
 /// Whether the package looks at the house and is no room of it.
 fn is_onlooker(package: &str) -> bool {
-    package.contains("-test") || package == "deskwire-bench"
+    package.contains("-test") || ["deskwire-bench", "deskwire-faults"].contains(&package)
 }
 
 /// The names of what a package's code (not its tests) depends on.

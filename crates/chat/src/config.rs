@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use deskwire_store::Planted;
+
 /// Limits and periods of chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatConfig {
@@ -36,6 +38,8 @@ pub struct ChatConfig {
     pub typing_expiry: Duration,
     /// After how long a node that is not heard any more is taken for gone, and all who were online there.
     pub presence_expiry: Duration,
+    /// A bug for the fault suite to find; none in any other build.
+    pub planted: Planted,
 }
 
 impl Default for ChatConfig {
@@ -56,6 +60,7 @@ impl Default for ChatConfig {
             summary_interval: Duration::from_millis(50),
             typing_expiry: Duration::from_secs(6),
             presence_expiry: Duration::from_secs(10),
+            planted: Planted::default(),
         }
     }
 }

@@ -15,8 +15,8 @@ use deskwire_protocol::{
     order::EditorKind,
 };
 use deskwire_store::{
-    AuditRecord, AuditResult, CardPlace, CardRecord, Changes, ConversationRecord, EventRecord, Loaded,
-    MessageRecord, Needs, Scope, SendKey, SentRecord, Side, Subject,
+    AuditRecord, AuditResult, Bug, CardPlace, CardRecord, Changes, ConversationRecord, EventRecord, Loaded,
+    MessageRecord, Needs, Planted, Scope, SendKey, SentRecord, Side, Subject,
 };
 
 use crate::ChatError;
@@ -214,11 +214,13 @@ pub(crate) fn decide<'a>(
     commands: impl Iterator<Item = &'a Command>,
     now: Timestamp,
     recall_window: Duration,
+    planted: Planted,
 ) -> (Changes, Decided) {
     let mut batch = Batch {
         loaded,
         now,
         recall_window,
+        planted,
         created: Vec::new(),
         revised: Vec::new(),
         cards: Vec::new(),
@@ -249,6 +251,7 @@ struct Batch {
     loaded: Loaded,
     now: Timestamp,
     recall_window: Duration,
+    planted: Planted,
     created: Vec<MessageRecord>,
     revised: Vec<EventRecord>,
     cards: Vec<CardRecord>,
@@ -278,12 +281,17 @@ impl Batch {
             } => {
                 let key = command.send_key(client_message_id);
                 // A resend gets the first reply again, whatever has happened since.
-                if let Some(sent) = self.loaded.sent.get(&key) {
+                let twice = self.planted.has(Bug::NoDedupe);
+                if let Some(sent) = self.loaded.sent.get(&key).filter(|_| !twice) {
                     return Ok(Outcome::Sent(sent_reply(record.conversation_id, sent.seq, sent.create_time)));
                 }
                 self.may_send(command, &mut record, *visibility, *if_last_seq, if_assignee.as_ref())?;
                 let content = content.clone();
-                let id = Some(client_message_id.clone());
+                let mut id = Some(client_message_id.clone());
+                if twice && self.loaded.sent.contains_key(&key) {
+                    // The index of the store would not take it.
+                    id = None;
+                }
                 let seq = self.create(&mut record, command.sender(), content, *visibility, id);
                 self.loaded.sent.insert(key, SentRecord { seq, create_time: self.now });
                 if let Some(shows) = shows {

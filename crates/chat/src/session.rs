@@ -24,7 +24,7 @@ use deskwire_protocol::{
     session::SessionUser,
     text::{TAG_CHARS, TEXT_CHARS, check_text},
 };
-use deskwire_store::{ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store};
+use deskwire_store::{Bug, ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store};
 use rand::Rng as _;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -353,20 +353,28 @@ impl Session {
                 format_args!("is after the last event, {}", record.last_seq_of(side)),
             ));
         }
+        let planted = self.chat.config.planted;
+        let mut after_seq = params.after_seq;
+        if planted.has(Bug::ResumeOffByOne) {
+            after_seq = after_seq.map(|after| after.next().min(record.last_seq_of(side)));
+        }
         let joining = self.register(&record).await?;
         let Joining { attachment: Attachment { slot, ticket }, .. } = &joining;
         self.chat.hub.begin(slot).await?;
         // Read again: what was committed before the slot began is in here, what comes later goes through the slot.
-        let last = slot.join(*ticket, params.after_seq);
+        let mut last = slot.join(*ticket, after_seq);
+        if planted.has(Bug::ReadBeforeSubscribe) {
+            last = record.last_seq_of(side);
+        }
         let page = self.chat.config.attach_page;
-        let mut events = match params.after_seq {
+        let mut events = match after_seq {
             Some(after) if after < last => store.events(id, side, after, page.saturating_add(1)).await?,
             Some(_) | None => Vec::new(),
         };
         events.retain(|event| event.seq <= last);
         let fitting = view::fitting_into(room, events.iter().map(|event| &event.message), page as usize);
         events.truncate(fitting);
-        let after = params.after_seq.unwrap_or(last);
+        let after = after_seq.unwrap_or(last);
         let last_seq = events.last().map_or(after, |event| event.seq);
         let is_part = last_seq < last;
         let record = self.find(id).await?;

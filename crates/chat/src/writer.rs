@@ -12,7 +12,7 @@ use std::{
 };
 
 use deskwire_protocol::Visibility;
-use deskwire_store::{Store, StoreError};
+use deskwire_store::{Bug, Store, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
@@ -152,6 +152,9 @@ impl Writer {
     async fn write(&self, (commands, answers): Batch, deadline: Instant) {
         metrics::histogram!("deskwire_commit_batch_commands")
             .record(u32::try_from(commands.len()).unwrap_or(u32::MAX));
+        if self.config.planted.has(Bug::AcknowledgeBeforeCommit) {
+            return self.acknowledge_first(&commands, answers, deadline).await;
+        }
         let started = Instant::now();
         let decided = self.commit(&commands, deadline).await;
         metrics::histogram!("deskwire_commit_seconds").record(started.elapsed());
@@ -182,13 +185,31 @@ impl Writer {
     async fn commit(&self, commands: &[Command], deadline: Instant) -> Result<Decided, ChatError> {
         let needs = rules::needs(commands.iter());
         let now = self.clock.now();
+        let (recall_window, planted) = (self.config.recall_window, self.config.planted);
         let commit = self
             .store
-            .commit(&needs, |loaded| rules::decide(loaded, commands.iter(), now, self.config.recall_window));
+            .commit(&needs, |loaded| rules::decide(loaded, commands.iter(), now, recall_window, planted));
         match timeout_at(deadline, commit).await {
             Ok(decided) => Ok(decided.map_err(|error: StoreError| ChatError::Store(Arc::new(error)))?),
             // It may have been committed: the sender asks again with the same id and learns.
             Err(_) => Err(ChatError::Timeout),
+        }
+    }
+
+    /// The bug of that name.
+    async fn acknowledge_first(&self, commands: &[Command], answers: Vec<Answer>, deadline: Instant) {
+        let needs = rules::needs(commands.iter());
+        let (now, recall_window, planted) =
+            (self.clock.now(), self.config.recall_window, self.config.planted);
+        let commit = self.store.commit(&needs, |loaded| {
+            let (changes, decided) = rules::decide(loaded, commands.iter(), now, recall_window, planted);
+            for (answer, outcome) in answers.into_iter().zip(decided.outcomes.clone()) {
+                give(answer, outcome);
+            }
+            (changes, decided)
+        });
+        if let Ok(Ok(decided)) = timeout_at(deadline, commit).await {
+            self.conclude(vec![], decided).await;
         }
     }
 
@@ -228,9 +249,12 @@ impl Writer {
                 Effect::Event(record) => {
                     let Some(touched) = by_id.get(&record.message.conversation_id) else { continue };
                     told += 1;
+                    if self.config.planted.has(Bug::DropPublishes) && rand::random_ratio(1, 100) {
+                        continue;
+                    }
                     let visibility = record.message.visibility;
                     let event = Arc::new(Event::new(record));
-                    if visibility == Visibility::All {
+                    if visibility == Visibility::All || self.config.planted.has(Bug::NoteSentToBuyer) {
                         notices.push((buyer_of(touched), Notice::Event(Arc::clone(&event))));
                     }
                     notices.push((shop_of(touched), Notice::Event(event)));

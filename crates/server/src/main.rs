@@ -52,7 +52,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
     let loaded = config::load(file.as_deref(), environment, &command.flags())?;
-    let settings = loaded.settings;
+    #[cfg_attr(not(feature = "planted-bugs"), allow(unused_mut, reason = "no other build has any"))]
+    let mut settings = loaded.settings;
+    #[cfg(feature = "planted-bugs")]
+    if let Ok(name) = std::env::var("PLANTED_BUG") {
+        let planted = deskwire_store::Planted::named(&name);
+        settings.planted = anyhow::Context::with_context(planted, || format!("there is no bug `{name}`"))?;
+    }
     telemetry::log(&settings.log)?;
     match command {
         Command::CheckConfig(_) => Ok(output::line(loaded.shown.trim_end())?),

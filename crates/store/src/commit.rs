@@ -8,7 +8,7 @@ use deskwire_protocol::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Value};
 
 use crate::{
-    AuditRecord, CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
+    AuditRecord, Bug, CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
     messages::messages_sql,
     row::{self, CONVERSATION, PEOPLE},
     sql::{Params, ROWS, filled_up},
@@ -93,8 +93,12 @@ impl Store {
         needs: &Needs,
         decide: impl FnOnce(Loaded) -> (Changes, R) + Send,
     ) -> Result<R, StoreError> {
-        let transaction = self.begin().await?;
+        let mut transaction = self.begin().await?;
         let loaded = self.load(&transaction, needs).await?;
+        if self.planted().has(Bug::SequenceOutsideTransaction) {
+            transaction.rollback().await?;
+            transaction = self.begin().await?;
+        }
         let (changes, answer) = decide(loaded);
         self.write(&transaction, &changes).await?;
         transaction.commit().await?;
@@ -263,7 +267,8 @@ impl Store {
             );
             transaction.execute_raw(self.statement(sql, params.values)).await?;
         }
-        for revisions in changes.revisions.chunks(ROWS) {
+        let live_only = self.planted().has(Bug::EditSentLiveOnly);
+        for revisions in changes.revisions.chunks(ROWS).filter(|_| !live_only) {
             self.write_revisions(transaction, revisions).await?;
         }
         self.write_cards(transaction, &changes.cards).await?;

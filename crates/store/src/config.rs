@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Planted;
+
 /// Where the store is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreConfig {
@@ -13,6 +15,8 @@ pub struct StoreConfig {
     pub acquire_timeout: Duration,
     /// How long `SQLite` waits for another process's lock.
     pub busy_timeout: Duration,
+    /// A bug for the fault suite to find; none in any other build.
+    pub planted: Planted,
 }
 
 impl StoreConfig {
@@ -30,6 +34,7 @@ impl Default for StoreConfig {
             connections: 8,
             acquire_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(5),
+            planted: Planted::default(),
         }
     }
 }

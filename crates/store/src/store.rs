@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    StoreConfig, StoreError,
+    Planted, StoreConfig, StoreError,
     migration::Migrator,
     sql::{Params, ROWS},
 };
@@ -69,6 +69,7 @@ struct Inner {
     writing: DatabaseConnection,
     reading: DatabaseConnection,
     webhook_events_written: Notify,
+    planted: Planted,
 }
 
 impl Store {
@@ -80,7 +81,7 @@ impl Store {
             writing.execute_unprepared(LARGE_BLOCK).await?;
             let reading =
                 connect_in_time(config, || sqlite(config, config.connections, READER_CACHE_KIB)).await?;
-            Ok(Self::over(writing, reading))
+            Ok(Self::over(writing, reading, config.planted))
         } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let mut options = usual(config, config.connections);
             options.map_sqlx_postgres_opts(|options| {
@@ -92,14 +93,15 @@ impl Store {
                 })
             });
             let both = Database::connect(options).await?;
-            Ok(Self::over(both.clone(), both))
+            Ok(Self::over(both.clone(), both, config.planted))
         } else {
             Err(StoreError::Config("must begin with sqlite:// or postgres://".into()))
         }
     }
 
-    fn over(writing: DatabaseConnection, reading: DatabaseConnection) -> Self {
-        Self { inner: Arc::new(Inner { writing, reading, webhook_events_written: Notify::new() }) }
+    fn over(writing: DatabaseConnection, reading: DatabaseConnection, planted: Planted) -> Self {
+        let webhook_events_written = Notify::new();
+        Self { inner: Arc::new(Inner { writing, reading, webhook_events_written, planted }) }
     }
 
     /// Brings the schema up to date; the names of what was applied now. Of nodes that start at once, one does it and
@@ -165,6 +167,10 @@ impl Store {
     #[must_use]
     pub fn webhook_events_written(&self) -> &Notify {
         &self.inner.webhook_events_written
+    }
+
+    pub(crate) fn planted(&self) -> Planted {
+        self.inner.planted
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

@@ -8,8 +8,10 @@
 //! down in the environment. Without that, each test process starts its own when it first asks.
 
 mod owned;
+mod ports;
 pub mod postgres;
 pub mod redis;
 
+pub use ports::free_ports;
 pub use postgres::{Database, Postgres};
 pub use redis::Redis;

@@ -2,25 +2,27 @@
 
 use std::{
     env, fmt, fs,
-    net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::OnceLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::owned::Owned;
+use crate::{free_ports, owned::Owned};
 
 /// Where the address of a cluster that is already running is read from.
 pub const URL_VARIABLE: &str = "DESKWIRE_TEST_POSTGRES_URL";
 
 /// `initdb` takes 3 s on a quiet disk.
 const START_DEADLINE: Duration = Duration::from_mins(2);
+
+/// Recovery takes a second or two.
+const RESTART_DEADLINE: Duration = Duration::from_mins(1);
 
 const INSTALL: &str = "install PostgreSQL (Debian: apt-get install postgresql), or set DESKWIRE_TEST_POSTGRES_URL to \
                        a cluster in which this user may create databases";
@@ -30,7 +32,16 @@ const INSTALL: &str = "install PostgreSQL (Debian: apt-get install postgresql), 
 pub struct Postgres {
     url: String,
     psql: PathBuf,
-    owned: Option<Owned>,
+    owned: Option<Own>,
+}
+
+/// A cluster that this process started.
+#[derive(Debug)]
+struct Own {
+    programs: PathBuf,
+    directory: PathBuf,
+    /// Ends it, whatever was started in its directory last.
+    _script: Owned,
 }
 
 impl Postgres {
@@ -72,6 +83,42 @@ impl Postgres {
         Ok(database)
     }
 
+    /// Ends the cluster of the caller's own as a crash would: by SIGKILL of its first process. The others end with it.
+    pub async fn kill(&self) -> Result<()> {
+        let pid_file = self.own()?.directory.join("data/postmaster.pid");
+        let text = fs::read_to_string(&pid_file).with_context(|| format!("{}", pid_file.display()))?;
+        let postmaster = text.lines().next().context("postmaster.pid is empty")?.to_owned();
+        spawn_blocking(move || kill(&postmaster)).await?
+    }
+
+    /// Starts the killed cluster again, at the same address and on what it left.
+    pub async fn start_again(&self) -> Result<()> {
+        let own = self.own()?;
+        let (programs, directory) = (own.programs.clone(), own.directory.clone());
+        spawn_blocking(move || restart(&programs, &directory)).await?
+    }
+
+    /// Ends one process that serves a connection of `deskwire`, by SIGKILL: then PostgreSQL ends all others and recovers,
+    /// since what they share may be broken. Whether there was one.
+    pub async fn kill_backend(&self) -> Result<bool> {
+        self.own()?;
+        let statement = "SELECT pid FROM pg_stat_activity WHERE application_name = 'deskwire'
+                         ORDER BY state = 'idle', random() LIMIT 1";
+        let (psql, url) = (self.psql.clone(), self.url.clone());
+        spawn_blocking(move || {
+            let found = run(&psql, &url, statement)?;
+            if found.is_empty() {
+                return Ok(false);
+            }
+            kill(&found).map(|()| true)
+        })
+        .await?
+    }
+
+    fn own(&self) -> Result<&Own> {
+        self.owned.as_ref().context("this cluster is not ours to break")
+    }
+
     /// Whether this value started the cluster and ends it.
     #[must_use]
     pub fn is_owned(&self) -> bool {
@@ -91,11 +138,12 @@ impl Postgres {
             .args(["sh", "-c", include_str!("postgres.sh"), "postgres.sh"])
             .arg(&programs)
             .arg(directory.path());
-        command.args(free_ports()?.map(|port| port.to_string()));
+        command.args(free_ports::<5>()?.map(|port| port.to_string()));
         let (owned, port) = Owned::start(command, START_DEADLINE)
             .with_context(|| format!("PostgreSQL of {}", programs.display()))?;
         // From here on the script removes it, also when this process is killed.
-        drop(directory.keep());
+        let directory = directory.keep();
+        let owned = Own { programs, directory, _script: owned };
         let url = format!("postgres://deskwire@127.0.0.1:{port}/postgres");
         Ok(Self { url, psql: psql()?, owned: Some(owned) })
     }
@@ -170,8 +218,7 @@ fn psql() -> Result<PathBuf> {
 
 /// PostgreSQL refuses to run as root: then it runs as the user `postgres`, who is given the directory.
 fn as_unprivileged(directory: &Path) -> Result<Command> {
-    let root = fs::metadata(directory)?.uid() == 0;
-    if !root {
+    if fs::metadata("/proc/self")?.uid() != 0 {
         return Ok(Command::new("env"));
     }
     let ids = Command::new("id").args(["-u", "postgres"]).output().context("cannot run id")?;
@@ -184,18 +231,6 @@ fn as_unprivileged(directory: &Path) -> Result<Command> {
     // The caller's directory may be closed to that user.
     command.current_dir(directory);
     Ok(command)
-}
-
-/// Several, since another process may take one before the server does.
-fn free_ports() -> Result<[u16; 5]> {
-    let mut listeners = Vec::new();
-    let mut ports = [0; 5];
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        listeners.push(listener);
-    }
-    Ok(ports)
 }
 
 /// The same cluster's address for another database.
@@ -213,9 +248,46 @@ fn with_database(url: &str, database: &str) -> Result<String> {
     })
 }
 
-fn run(psql: &Path, url: &str, statement: &str) -> Result<()> {
+/// Ends a process at once.
+fn kill(process: &str) -> Result<()> {
+    let status = Command::new("sh").args(["-c", "kill -KILL \"$1\"", "sh", process]).status()?;
+    if !status.success() {
+        bail!("process {process} cannot be killed");
+    }
+    Ok(())
+}
+
+/// Until the processes of the cluster's former life have ended, the new one refuses to start.
+fn restart(programs: &Path, directory: &Path) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let give_up_at = Instant::now() + RESTART_DEADLINE;
+    loop {
+        let status = as_unprivileged(directory)?
+            .arg(programs.join("pg_ctl"))
+            // With the options of the first start, which PostgreSQL keeps beside its data.
+            .args(["restart", "-w", "-t", "60", "-m", "immediate", "-D"])
+            .arg(directory.join("data"))
+            .arg("-l")
+            .arg(directory.join("log"))
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        if status.success() {
+            return Ok(());
+        }
+        if Instant::now() > give_up_at {
+            let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+            bail!("PostgreSQL does not start again:\n{log}");
+        }
+    }
+}
+
+/// What the statement answers.
+fn run(psql: &Path, url: &str, statement: &str) -> Result<String> {
     let output = Command::new(psql)
-        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement])
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement])
         .env("PGCONNECT_TIMEOUT", "10")
         .env("PGOPTIONS", "-c statement_timeout=60s")
         .output()
@@ -223,7 +295,7 @@ fn run(psql: &Path, url: &str, statement: &str) -> Result<()> {
     if !output.status.success() {
         bail!("{statement}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -13,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::owned::Owned;
+use crate::{free_ports, owned::Owned};
 
 /// Where the address of a server that is already running is read from.
 pub const URL_VARIABLE: &str = "DESKWIRE_TEST_REDIS_URL";
@@ -149,7 +148,7 @@ impl Redis {
             .arg(if kind == Kind::Cluster { "yes" } else { "no" });
         let ports = match port {
             Some(port) => vec![port],
-            None => free_ports()?.to_vec(),
+            None => free_ports::<5>()?.to_vec(),
         };
         let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
         command.arg(ports.join(" ")).args(&arguments);
@@ -167,22 +166,4 @@ fn program(name: &str) -> Result<PathBuf> {
         env::split_paths(&path).map(|directory| directory.join(name)).find(|program| Path::is_file(program))
     });
     found.with_context(|| format!("{name} is not on this machine: {INSTALL}"))
-}
-
-/// Several, since another process may take one before the server does. A member of a cluster listens on the port 10,000
-/// above its own as well.
-fn free_ports() -> Result<[u16; 5]> {
-    let mut listeners = Vec::new();
-    let mut ports = [0; 5];
-    for port in &mut ports {
-        *port = loop {
-            let listener = TcpListener::bind("127.0.0.1:0")?;
-            let found = listener.local_addr()?.port();
-            listeners.push(listener);
-            if found < 55_000 {
-                break found;
-            }
-        };
-    }
-    Ok(ports)
 }

@@ -16,7 +16,7 @@ use deskwire_protocol::{
     ConversationId, ShopId, UserId,
     event::{EventName, ReadUpdated, TypingEvent, WorkbenchChanged},
 };
-use deskwire_store::{Head, Side, Store, StoreError};
+use deskwire_store::{Bug, Head, Side, Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -191,6 +191,9 @@ impl Hub {
     }
 
     fn spawn_fill(&self, slot: &Arc<Slot>) {
+        if self.config.planted.has(Bug::DropPublishes) {
+            return;
+        }
         let Some(hub) = self.me.upgrade() else { return };
         let slot = Arc::clone(slot);
         self.tasks.spawn(async move {

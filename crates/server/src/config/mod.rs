@@ -15,7 +15,7 @@ use std::{
 
 use deskwire_chat::{ChatConfig, bus::RedisConfig};
 use deskwire_gateway::{GatewayConfig, RestConfig, TlsFiles};
-use deskwire_store::StoreConfig;
+use deskwire_store::{Planted, StoreConfig};
 use deskwire_workbench::{LinkError, LinkTemplates, Links, WorkbenchConfig, Zone};
 use serde::Deserialize;
 
@@ -83,6 +83,9 @@ pub(crate) struct Settings {
     links: LinkTemplates,
     webhooks: webhooks::WebhookSettings,
     pub(crate) log: Log,
+    /// A bug for the fault suite to find: no setting, and none in any other build.
+    #[serde(skip)]
+    pub(crate) planted: Planted,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -375,6 +378,7 @@ impl Settings {
             connections: self.database.connections.get(),
             acquire_timeout: seconds(self.database.acquire_timeout_seconds),
             busy_timeout: seconds(self.database.busy_timeout_seconds),
+            planted: self.planted,
         }
     }
 
@@ -400,6 +404,7 @@ impl Settings {
             summary_interval: millis(chat.summary_interval_ms),
             typing_expiry: millis(chat.typing_expiry_ms),
             presence_expiry: millis(chat.presence_expiry_ms),
+            planted: self.planted,
         }
     }
 
