@@ -36,18 +36,20 @@ pub(crate) struct Gate {
 /// The place of one WebSocket among `max_sockets`; free again when it is dropped.
 pub(crate) struct Place {
     gate: Arc<Gate>,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {
     pub(crate) fn new(gate: Arc<Gate>, permit: OwnedSemaphorePermit) -> Self {
         gate.metrics.sockets.increment(1);
-        Self { gate, _permit: permit }
+        Self { gate, permit: Some(permit) }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // First the place, then the figure: whoever reads that it is free finds it free.
+        drop(self.permit.take());
         self.gate.metrics.sockets.decrement(1);
     }
 }

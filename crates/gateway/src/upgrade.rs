@@ -170,7 +170,7 @@ pub(crate) fn switched(
             }
         };
         let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        let (stream, early) = (parts.io.into_inner().sip(), parts.read_buf.to_vec());
         Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
     })
 }
