@@ -105,13 +105,13 @@ impl Connect {
                 closed: None,
                 started: Value::Null,
             }),
-            Err(tungstenite::Error::Http(response)) => Err(refusal(*response)),
+            Err(tungstenite::Error::Http(response)) => Err(refusal(&response)),
             Err(error) => panic!("the upgrade: {error}"),
         }
     }
 }
 
-fn refusal(response: http::Response<Option<Vec<u8>>>) -> Response {
+fn refusal(response: &http::Response<Option<Vec<u8>>>) -> Response {
     let header = |(name, value): (&_, &http::HeaderValue)| {
         format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
     };

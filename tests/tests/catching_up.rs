@@ -88,9 +88,9 @@ async fn those_who_come_while_others_talk_share_reads_and_miss_nothing() {
     let ((), pages) = tokio::join!(talking, coming);
     for (agent, page) in agents.iter_mut().zip(pages) {
         assert_eq!(page["has_more"], false);
-        let paged = page["events"].as_array().unwrap().len();
-        assert_eq!(page["last_seq"], paged);
-        if paged < 200 {
+        let had = page["events"].as_array().unwrap().len();
+        assert_eq!(page["last_seq"], had);
+        if had < 200 {
             agent.hears("message 200").await;
         }
     }

@@ -12,8 +12,8 @@ use std::{fs, path::Path, process::Stdio};
 use deskwire_tests::{Client, Server, ServerOptions, Setting, within};
 use futures::future::join_all;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
 };
 
 /// What the server asked the kernel for, in the order in which it did.
@@ -85,24 +85,30 @@ fn forced_before_told(calls: &[(usize, Call<'_>)], message: &Acknowledged) -> Re
     }
 }
 
-/// Follows a process with all its threads; ends when it does.
-async fn strace(process: u32, trace: &Path) -> Child {
-    let mut child = Command::new("strace")
-        .args(["-f", "-yy", "-s", "16384", "-e", "signal=none"])
-        .args(["-e", "trace=write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync", "-o"])
-        .arg(trace)
-        .args(["-p", &process.to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("strace can be run (Debian: apt-get install strace)");
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let line = within("strace", said.next_line()).await.unwrap().unwrap_or_default();
-    assert!(line.contains("attached"), "strace cannot follow the server: {line}");
-    // What it says of further threads is of no interest, but must have somewhere to go.
-    tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
-    child
+/// A process is followed with all its threads, until it ends.
+struct Strace {
+    child: Child,
+    /// Kept open: it goes on to say which threads it follows.
+    _said: Lines<BufReader<ChildStderr>>,
+}
+
+impl Strace {
+    async fn of(process: u32, trace: &Path) -> Self {
+        let mut child = Command::new("strace")
+            .args(["-f", "-yy", "-s", "16384", "-e", "signal=none"])
+            .args(["-e", "trace=write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync", "-o"])
+            .arg(trace)
+            .args(["-p", &process.to_string()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("strace cannot be run (Debian: apt-get install strace): {error}"));
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = within("strace", said.next_line()).await.unwrap().unwrap_or_default();
+        assert!(line.contains("attached"), "strace cannot follow the server: {line}");
+        Self { child, _said: said }
+    }
 }
 
 #[tokio::test]
@@ -119,7 +125,7 @@ async fn the_log_is_forced_to_the_disk_before_anyone_is_told_of_a_message() {
         agent.attach(here).await;
     }
     let trace = server.data_dir().join("trace");
-    let mut strace = strace(server.process_id(), &trace).await;
+    let mut strace = Strace::of(server.process_id(), &trace).await;
     // Sixteen talk side by side, so that commits have many in them; the agent is told of all.
     let talking = buyers.iter_mut().zip(&conversations).map(|(buyer, here)| async move {
         let mut said = Vec::new();
@@ -135,7 +141,7 @@ async fn the_log_is_forced_to_the_disk_before_anyone_is_told_of_a_message() {
         agent.hears(&message.text).await;
     }
     assert_eq!(server.terminate().await.code(), Some(0));
-    within("the end of strace", strace.wait()).await.unwrap();
+    within("the end of strace", strace.child.wait()).await.unwrap();
 
     let trace = fs::read_to_string(&trace).unwrap();
     let calls = calls(&trace);

@@ -7,9 +7,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use deskwire_protocol::CloseCode;
 use deskwire_tests::{Backend, Client, Codec, Connect, Redis, ServerOptions, Setting, User, within};
-use futures::future::join_all;
 use serde_json::Value;
-use tokio::sync::{RwLock, watch};
+use tokio::{
+    sync::{RwLock, watch},
+    task::JoinSet,
+};
 
 /// Messages acknowledged between one restart and the next, and after the last one.
 const BETWEEN: usize = 40;
@@ -115,7 +117,7 @@ async fn restart_each_of(count: usize, codec: Codec) {
         acknowledged: watch::Sender::new(0),
         over: watch::Sender::new(false),
     });
-    let mut talking = Vec::new();
+    let mut talking = JoinSet::new();
     let mut conversations = Vec::new();
     for pair in 0..3 {
         let buyer = User::buyer(format!("buyer-{pair}"));
@@ -132,7 +134,7 @@ async fn restart_each_of(count: usize, codec: Codec) {
                 seen: Vec::new(),
                 drained: 0,
             };
-            talking.push(tokio::spawn(talker.talk()));
+            talking.spawn(talker.talk());
         }
         conversations.push(here);
     }
@@ -149,8 +151,7 @@ async fn restart_each_of(count: usize, codec: Codec) {
     let enough = *acknowledged.borrow() + BETWEEN;
     within("a talk", acknowledged.wait_for(|count| *count >= enough)).await.unwrap();
     service.over.send_replace(true);
-    let talked = within("all come to an end", join_all(talking)).await;
-    let mut talked: Vec<_> = talked.into_iter().map(Result::unwrap).collect();
+    let mut talked = within("all come to an end", talking.join_all()).await;
 
     let mut histories = HashMap::new();
     let mut reader = nodes[0].agent("reader").await;
