@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, TokenKeys, metrics::Metrics, rest::Rest, sessions::Sessions};
+use crate::{GatewayConfig, TokenKeys, limits::Arrivals, metrics::Metrics, rest::Rest, sessions::Sessions};
 
 /// Settings, services and the sockets themselves.
 pub(crate) struct Gate {
@@ -28,6 +28,7 @@ pub(crate) struct Gate {
     pub(crate) sockets: TaskTracker,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) places: Arc<Semaphore>,
+    pub(crate) arrivals: Arrivals,
     pub(crate) draining: CancellationToken,
     /// The process must end at once.
     pub(crate) ending: CancellationToken,
