@@ -76,7 +76,8 @@ impl Shop {
     async fn finish(&self, load: Child) -> (Ran, Value) {
         let output = timeout(PATIENCE, load.wait_with_output()).await.unwrap().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        let ran = Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        let ran =
+            Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
         let report = fs::read_to_string(self.files.path("report.json")).unwrap_or_default();
         (ran, serde_json::from_str(&report).unwrap_or_default())
     }
@@ -110,11 +111,16 @@ async fn a_load_of_everything_passes_and_its_report_has_the_documented_fields() 
     for name in ["connect", "resume", "reply", "delivery", "rpc", "pacing_lag"] {
         let latencies = &report["latencies"][name];
         for figure in ["count", "mean", "p50", "p90", "p99", "p99.9", "max"] {
-            assert!(latencies[figure].as_f64().is_some_and(|figure| figure > 0.0), "{name}.{figure}: {latencies}");
+            assert!(
+                latencies[figure].as_f64().is_some_and(|figure| figure > 0.0),
+                "{name}.{figure}: {latencies}"
+            );
         }
         assert!(report["distributions"][name].as_array().is_some_and(|points| points.len() > 3), "{name}");
     }
-    for method in ["message.send", "conversation.history", "workbench.orders.list", "workbench.products.send_card"] {
+    for method in
+        ["message.send", "conversation.history", "workbench.orders.list", "workbench.products.send_card"]
+    {
         assert!(report["methods"][method]["count"].as_u64().unwrap() > 0, "{method}: {report:#}");
     }
     assert_eq!((&report["format"], &report["passed"]), (&1.into(), &true.into()));
@@ -124,7 +130,9 @@ async fn a_load_of_everything_passes_and_its_report_has_the_documented_fields() 
     assert!(report["limits"].as_array().unwrap().iter().any(|limit| limit["name"] == "reply.max"));
     assert!(report["client"]["pacing_lag"].is_null(), "it stands among the latencies");
     let page = fs::read_to_string(page).unwrap();
-    assert!(page.contains("<svg") && page.contains("Passed") && !page.contains("src=") && !page.contains("href="));
+    assert!(
+        page.contains("<svg") && page.contains("Passed") && !page.contains("src=") && !page.contains("href=")
+    );
 }
 
 #[tokio::test]
@@ -135,7 +143,8 @@ async fn a_broken_limit_and_a_wrong_scenario_have_exit_codes_of_their_own() {
     let (ran, report) = shop.load(&scenario, &["--duration", "2s", "--scale", "0.2"]).await;
     assert_clean(&ran, &report);
     assert_eq!((ran.code, &report["passed"]), (Some(4), &false.into()), "{ran:?}");
-    let limit = report["limits"].as_array().unwrap().iter().find(|limit| limit["name"] == "reply.p50").unwrap();
+    let limit =
+        report["limits"].as_array().unwrap().iter().find(|limit| limit["name"] == "reply.p50").unwrap();
     assert_eq!(limit["kept"], false);
     assert!(ran.stdout.contains("BROKEN") && ran.stdout.trim_end().ends_with("FAILED"), "{ran:?}");
     let wrong = shop.files.write("wrong.toml", &EVERYTHING.replace("every = \"300ms\"", "evry = \"300ms\""));
@@ -153,7 +162,11 @@ async fn people_of_a_file_of_tokens_come_and_the_same_people_come_again() {
     let shop = Shop::open().await;
     let small = EVERYTHING.replace("[slow_readers]\ncount = 2", "[slow_readers]\ncount = 0");
     let scenario = shop.files.write("small.toml", &small);
-    let people = [User::buyer("ana").of_shop("demo"), User::buyer("cleo").of_shop("demo"), User::agent("bo").of_shop("demo")];
+    let people = [
+        User::buyer("ana").of_shop("demo"),
+        User::buyer("cleo").of_shop("demo"),
+        User::agent("bo").of_shop("demo"),
+    ];
     let tokens: Vec<String> = people.iter().map(|user| shop.server.sign(user)).collect();
     let tokens = shop.files.write("tokens", &tokens.join("\n"));
     let smaller = ["--duration", "2s", "--scale", "0.05", "--tokens", &tokens];
@@ -169,12 +182,17 @@ async fn people_of_a_file_of_tokens_come_and_the_same_people_come_again() {
 }
 
 #[tokio::test]
-async fn every_shipped_scenario_runs() {
+async fn every_shipped_scenario_runs_and_so_does_that_of_the_guide() {
     let shop = Shop::open().await;
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/load");
-    let mut scenarios: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut scenarios: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     scenarios.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     assert!(scenarios.len() >= 5, "{scenarios:?}");
+    let guide = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/load.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let example = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    scenarios.push(shop.files.write("guide.toml", example).into());
     for path in scenarios {
         let (ran, report) = shop.load(path.to_str().unwrap(), &["--scale", "0.02", "--duration", "3s"]).await;
         assert!(matches!(ran.code, Some(0 | 4)), "{}: {ran:?}", path.display());
@@ -197,8 +215,7 @@ async fn a_node_that_is_killed_under_load_loses_nothing() {
     let mut other = ServerOptions::beside(&server).start().await;
     let shop = Shop { server, files: Directory::new() };
     let forgiving = EVERYTHING.replace("duration = \"5s\"", "duration = \"6s\"");
-    let scenario =
-        shop.files.write("killed.toml", &format!("{forgiving}errors = 1.0\ndisconnects = 1000\n"));
+    let scenario = shop.files.write("killed.toml", &format!("{forgiving}errors = 1.0\ndisconnects = 1000\n"));
     let mut watch = shop.server.join(&User::agent("watch").of_shop("demo")).await;
     let url = other.url();
     let load = shop.begin(&scenario, &["--url", &url]);

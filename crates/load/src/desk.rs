@@ -118,7 +118,9 @@ mod tests {
             desk.announce(Arrival { slot, conversation_id });
         }
         let mut attended = |agent: usize| {
-            std::iter::from_fn(|| agents[agent].try_recv().ok()).map(|arrival| arrival.slot).collect::<Vec<_>>()
+            std::iter::from_fn(|| agents[agent].try_recv().ok())
+                .map(|arrival| arrival.slot)
+                .collect::<Vec<_>>()
         };
         assert_eq!((attended(0), attended(1)), (vec![0, 2, 4], vec![1, 3]));
     }

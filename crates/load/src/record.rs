@@ -211,7 +211,7 @@ fn merge(mine: &mut Histogram<u64>, theirs: &mut Histogram<u64>) {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     shards: Vec<Mutex<Tally>>,
-    /// What was meant to begin before this moment is not measured.
+    /// What was meant to begin before this moment is not measured, but for coming in.
     measured_from: Micros,
 }
 
@@ -229,7 +229,8 @@ impl Recorder {
         intended: Micros,
         now: Micros,
     ) {
-        if intended < self.measured_from {
+        // Who comes comes at the beginning.
+        if intended < self.measured_from && metric != Metric::Connect {
             return;
         }
         let took = now.saturating_sub(intended);
@@ -300,7 +301,9 @@ mod tests {
         let recorder = Recorder::new(1, 5_000);
         recorder.latency(0, Metric::Rpc, None, 4_999, 9_000);
         recorder.latency(0, Metric::Rpc, None, 5_000, 9_000);
-        assert_eq!(recorder.gather().of(Metric::Rpc).len(), 1);
+        recorder.latency(0, Metric::Connect, None, 0, 9_000);
+        let tally = recorder.gather();
+        assert_eq!((tally.of(Metric::Rpc).len(), tally.of(Metric::Connect).len()), (1, 1));
     }
 
     #[test]

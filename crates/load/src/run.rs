@@ -82,10 +82,8 @@ impl Plan {
         let buyers = (0..conversations)
             .map(|index| Ok(tokens.who(Role::Buyer, index, &people)?.sub))
             .collect::<Result<_, LoadError>>()?;
-        let service = |error: Unanswered| LoadError::Service {
-            url: target.shown(),
-            problem: error.to_string(),
-        };
+        let service =
+            |error: Unanswered| LoadError::Service { url: target.shown(), problem: error.to_string() };
         let shop = if scenario.agents.count > 0 {
             let mut agent = scout(&target, &tokens, Role::Agent, &people).await?.map_err(service)?;
             Shop::visit(&mut agent, scenario.coupon.as_ref(), &run, began).await.map_err(service)?
@@ -148,8 +146,7 @@ pub async fn run(plan: Plan, live: &mut (dyn FnMut(&Live) + Send)) -> Result<Rep
         let who = world.tokens.who(Role::Agent, index, &people)?;
         let number = conversations + u32::try_from(index).unwrap_or(u32::MAX);
         let own = StdRng::seed_from_u64(rng.random());
-        let agent =
-            Person::new(Arc::clone(&world), number, Part::Agent, (who, index), Some(arrivals), own);
+        let agent = Person::new(Arc::clone(&world), number, Part::Agent, (who, index), Some(arrivals), own);
         everyone.spawn(agent.live(nth_of(world.scenario.agents.ramp.0, index, world.scenario.agents.count)));
     }
     for number in 0..conversations {
@@ -160,7 +157,11 @@ pub async fn run(plan: Plan, live: &mut (dyn FnMut(&Live) + Send)) -> Result<Rep
         let own = StdRng::seed_from_u64(rng.random());
         let buyer = Person::new(Arc::clone(&world), number, part, (who, index), None, own);
         let arrives = if is_slow {
-            nth_of(world.scenario.buyers.ramp.0, index - world.scenario.buyers.count as usize, world.scenario.slow_readers.count)
+            nth_of(
+                world.scenario.buyers.ramp.0,
+                index - world.scenario.buyers.count as usize,
+                world.scenario.slow_readers.count,
+            )
         } else {
             nth_of(world.scenario.buyers.ramp.0, index, world.scenario.buyers.count)
         };
@@ -282,7 +283,10 @@ impl<'a> Course<'a> {
                 self.gather(doing);
             }
         }
-        self.gather(doing);
+        // The figures of a moment are no figures: what it brought belongs to the next second.
+        if self.world.clock.now() - self.last >= 500_000 {
+            self.gather(doing);
+        }
     }
 
     fn gather(&mut self, doing: &'static str) {

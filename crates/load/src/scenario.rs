@@ -64,7 +64,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         length_of_time(&text).map(Self).ok_or_else(|| {
-            de::Error::custom(format!("`{text}` is no length of time such as \"1m 30s\", \"5s\" or \"250ms\""))
+            de::Error::custom(format!(
+                "`{text}` is no length of time such as \"1m 30s\", \"5s\" or \"250ms\""
+            ))
         })
     }
 }
@@ -306,7 +308,8 @@ impl Scenario {
     #[must_use]
     pub fn scaled(mut self, factor: f64) -> Self {
         self.buyers.count = times(self.buyers.count, factor);
-        self.agents.count = times(self.agents.count, factor).max(self.buyers.count.div_ceil(ATTENDED).min(self.agents.count));
+        self.agents.count =
+            times(self.agents.count, factor).max(self.buyers.count.div_ceil(ATTENDED).min(self.agents.count));
         self.slow_readers.count = times(self.slow_readers.count, factor);
         if let Some(coupon) = &mut self.coupon {
             coupon.claims = times(coupon.claims, factor);
@@ -322,12 +325,9 @@ impl Scenario {
     pub fn lasting(mut self, duration: Duration) -> Self {
         let factor = duration.as_secs_f64() / self.duration.0.as_secs_f64();
         let stretch = |span: &mut Span| span.0 = span.0.mul_f64(factor);
-        for span in [
-            &mut self.warm_up,
-            &mut self.buyers.ramp,
-            &mut self.agents.ramp,
-            &mut self.slow_readers.hold,
-        ] {
+        for span in
+            [&mut self.warm_up, &mut self.buyers.ramp, &mut self.agents.ramp, &mut self.slow_readers.hold]
+        {
             stretch(span);
         }
         for storm in &mut self.storms {
@@ -388,7 +388,9 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read_as_people_write_them() {
-        for (text, millis) in [("250ms", 250), ("5s", 5_000), ("1m 30s", 90_000), ("1m30s", 90_000), ("0s", 0)] {
+        for (text, millis) in
+            [("250ms", 250), ("5s", 5_000), ("1m 30s", 90_000), ("1m30s", 90_000), ("0s", 0)]
+        {
             let scenario = parse(&format!("settle = \"{text}\"\n{LEAST}")).unwrap();
             assert_eq!(scenario.settle.0, Duration::from_millis(millis), "{text}");
         }
@@ -407,7 +409,8 @@ mod tests {
             ("[limits]\nexpected_errors = [\"to_many\"]", "to_many"),
             ("[[storm]]\nat = \"1s\"\nwhen = 3", "when"),
         ] {
-            let text = if text.starts_with('[') { format!("{LEAST}{text}") } else { format!("{text}\n{LEAST}") };
+            let text =
+                if text.starts_with('[') { format!("{LEAST}{text}") } else { format!("{text}\n{LEAST}") };
             let error = parse(&text).unwrap_err();
             assert!(error.starts_with("x.toml: ") && error.contains(key), "{error}");
         }
@@ -434,7 +437,8 @@ mod tests {
     #[test]
     fn a_scenario_is_made_smaller_and_shorter_in_all_its_parts() {
         let text = format!("{LEAST}[agents]\ncount = 2\n[[storm]]\nat = \"5s\"\n[coupon]\nclaims = 300\n");
-        let scenario = parse(&text.replace("count = 2\nevery", "count = 1000\nramp = \"4s\"\nevery")).unwrap();
+        let scenario =
+            parse(&text.replace("count = 2\nevery", "count = 1000\nramp = \"4s\"\nevery")).unwrap();
         let small = scenario.scaled(0.01).lasting(Duration::from_secs(2));
         assert_eq!((small.buyers.count, small.agents.count), (10, 1));
         assert_eq!(small.coupon.map(|coupon| coupon.claims), Some(3));

@@ -4,8 +4,8 @@
 use deskwire_protocol::{
     MethodName, Timestamp,
     coupon::{
-        ClaimDuration, CouponCreateParams, CouponParams, CouponsListParams, Discount, DiscountType, DisplayType,
-        Percentage, ProductScope, RedemptionDuration, RedemptionType, Threshold, UsageLimits,
+        ClaimDuration, CouponCreateParams, CouponParams, CouponsListParams, Discount, DiscountType,
+        DisplayType, Percentage, ProductScope, RedemptionDuration, RedemptionType, Threshold, UsageLimits,
     },
     ids::{ClientCouponId, CouponId, ProductId, SkuId},
     page::PageSize,
@@ -127,7 +127,10 @@ fn coupon(run: &str, claims: u32, now: Timestamp) -> Result<CouponCreateParams, 
         threshold: Threshold::default(),
         product_scope: ProductScope::default(),
         product_ids: Vec::new(),
-        claim_duration: ClaimDuration { start_time: now, end_time: Timestamp::from_millis(now.millis() + DAY) },
+        claim_duration: ClaimDuration {
+            start_time: now,
+            end_time: Timestamp::from_millis(now.millis() + DAY),
+        },
         redemption_duration: RedemptionDuration {
             kind: RedemptionType::Relative,
             start_time: None,

@@ -122,9 +122,9 @@ impl Target {
             let stream = socket.connect(node.address).await?;
             // Frames are written whole, so waiting to fill packets only delays them.
             stream.set_nodelay(true)?;
-            let request =
-                ClientRequestBuilder::new(node.url.clone()).with_sub_protocol(codec.subprotocol());
-            let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(READ_BUFFER);
+            let request = ClientRequestBuilder::new(node.url.clone()).with_sub_protocol(codec.subprotocol());
+            let config =
+                WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(READ_BUFFER);
             let (stream, _) =
                 client_async_tls_with_config(request, stream, Some(config), Some(self.tls.clone()))
                     .await

@@ -90,7 +90,10 @@ mod tests {
         let path = directory.path().join("reviews.csv");
         fs::write(&path, "score,said\n5,\"Ótimo,\nrecomendo\"\n4,\n3,Bom\n").unwrap();
         let texts = Texts::read(&path, "said").unwrap();
-        assert_eq!(texts.texts.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["Ótimo,\nrecomendo", "Bom"]);
+        assert_eq!(
+            texts.texts.iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
+            ["Ótimo,\nrecomendo", "Bom"]
+        );
         let error = Texts::read(&path, "title").unwrap_err().to_string();
         assert!(error.contains("`title`") && error.contains("texts.column"), "{error}");
     }

@@ -86,7 +86,10 @@ impl Tokens {
             Self::Given(given) => {
                 let all = given.by_role.get(&role).map_or(&[][..], Vec::as_slice);
                 let (sub, _) = all.get(index).ok_or_else(|| {
-                    LoadError::Token(format!("the file has {} tokens of role {role:?}, and more are needed", all.len()))
+                    LoadError::Token(format!(
+                        "the file has {} tokens of role {role:?}, and more are needed",
+                        all.len()
+                    ))
                 })?;
                 Ok(Who { role, sub: sub.clone() })
             }

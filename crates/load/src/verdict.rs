@@ -159,7 +159,9 @@ impl Verdict {
         for ((slot, person, number), seqs) in &places {
             if seqs.len() > 1 {
                 self.doubled += seqs.len() as u64 - 1;
-                self.tell(|| format!("message {number} of person {person} stands in conversation {slot} at {seqs:?}"));
+                self.tell(|| {
+                    format!("message {number} of person {person} stands in conversation {slot} at {seqs:?}")
+                });
             }
         }
         let unread: std::collections::HashSet<u32> = evidence.unread.iter().copied().collect();
@@ -212,13 +214,23 @@ impl Verdict {
             }
             for &(after, to) in &chain.holes {
                 self.lost += to - after;
-                self.tell(|| format!("a receiver of conversation {} never got the events {} to {to}", chain.slot, after + 1));
+                self.tell(|| {
+                    format!(
+                        "a receiver of conversation {} never got the events {} to {to}",
+                        chain.slot,
+                        after + 1
+                    )
+                });
             }
-            let missing = ends.get(&chain.slot).into_iter().flatten().filter(|&&seq| seq > chain.last).count();
+            let missing =
+                ends.get(&chain.slot).into_iter().flatten().filter(|&&seq| seq > chain.last).count();
             if missing > 0 {
                 self.lost += missing as u64;
                 self.tell(|| {
-                    format!("a receiver of conversation {} got nothing after {}: {missing} messages", chain.slot, chain.last)
+                    format!(
+                        "a receiver of conversation {} got nothing after {}: {missing} messages",
+                        chain.slot, chain.last
+                    )
                 });
             }
         }
@@ -229,7 +241,9 @@ impl Verdict {
         let beyond = counted.saturating_sub(limit) + told.saturating_sub(counted);
         if beyond > 0 {
             self.overclaimed += beyond;
-            self.tell(|| format!("{told} buyers have the coupon, {counted} claims are counted, and there were {limit}"));
+            self.tell(|| {
+                format!("{told} buyers have the coupon, {counted} claims are counted, and there were {limit}")
+            });
         }
         if counted > told + unknown {
             let missing = counted - told - unknown;
@@ -302,13 +316,23 @@ mod tests {
     #[test]
     fn a_delivery_that_was_dropped_is_found() {
         assert_eq!(found(|seen| seen.chains[0] = received(&[(3, 2), (5, 4), (6, 5)])), (1, 0, 0));
-        assert_eq!(found(|seen| seen.chains[0] = received(&[(3, 2), (4, 3), (5, 4)])), (1, 0, 0), "the last one");
+        assert_eq!(
+            found(|seen| seen.chains[0] = received(&[(3, 2), (4, 3), (5, 4)])),
+            (1, 0, 0),
+            "the last one"
+        );
     }
 
     #[test]
     fn a_delivery_that_came_twice_is_found() {
-        assert_eq!(found(|seen| seen.chains[0] = received(&[(3, 2), (4, 3), (4, 3), (5, 4), (6, 5)])), (0, 1, 0));
-        assert_eq!(found(|seen| seen.chains[0] = received(&[(2, 1), (3, 2), (4, 3), (5, 4), (6, 5)])), (0, 1, 0));
+        assert_eq!(
+            found(|seen| seen.chains[0] = received(&[(3, 2), (4, 3), (4, 3), (5, 4), (6, 5)])),
+            (0, 1, 0)
+        );
+        assert_eq!(
+            found(|seen| seen.chains[0] = received(&[(2, 1), (3, 2), (4, 3), (5, 4), (6, 5)])),
+            (0, 1, 0)
+        );
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use deskwire_protocol::{ClientMessageId, Codec, ConversationId, MessageId, Seq, card::ActionName, codec::CodecError};
+use deskwire_protocol::{
+    ClientMessageId, Codec, ConversationId, MessageId, Seq, card::ActionName, codec::CodecError,
+};
 use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -73,12 +75,8 @@ pub(crate) fn head(codec: Codec, frame: &[u8]) -> Result<Head, Unreadable> {
         }
         Codec::MsgPack => match frame {
             [0x94, 1, ..] => {
-                let (_, Some(id), _, _): (
-                    u8,
-                    Option<u32>,
-                    serde::de::IgnoredAny,
-                    serde::de::IgnoredAny,
-                ) = msgpack(frame)?
+                let (_, Some(id), _, _): (u8, Option<u32>, serde::de::IgnoredAny, serde::de::IgnoredAny) =
+                    msgpack(frame)?
                 else {
                     return Err(Unreadable("an answer to nothing".into()));
                 };
@@ -155,9 +153,7 @@ struct JsonPush<'a> {
 /// The event of a push.
 pub(crate) fn sequenced(codec: Codec, frame: &[u8]) -> Result<Sequenced<'_>, Unreadable> {
     match codec {
-        Codec::Json => {
-            Ok(serde_json::from_slice::<JsonPush<'_>>(frame).map_err(Unreadable::new)?.params)
-        }
+        Codec::Json => Ok(serde_json::from_slice::<JsonPush<'_>>(frame).map_err(Unreadable::new)?.params),
         Codec::MsgPack => {
             let (_, _, event): (u8, serde::de::IgnoredAny, Sequenced<'_>) = msgpack(frame)?;
             Ok(event)
@@ -335,7 +331,10 @@ mod tests {
             let frame = codec.encode_push("message.created", &event).unwrap();
             assert_eq!(head(codec, &frame).unwrap(), Head::Sequenced);
             let event = sequenced(codec, &frame).unwrap();
-            assert_eq!((event.seq, event.prev_seq, event.message.client_message_id.as_ref()), (4, 3, "run.5.6.789"));
+            assert_eq!(
+                (event.seq, event.prev_seq, event.message.client_message_id.as_ref()),
+                (4, 3, "run.5.6.789")
+            );
             let card = event.message.content.card.unwrap();
             assert_eq!(card.actions[0].action, ActionName::Claim);
             let frame = codec.encode_push("typing", &json!({})).unwrap();

@@ -27,6 +27,9 @@ use crate::{
     wire::{self, Stamp},
 };
 
+/// The runtime's timer and the kernel's both tell whole milliseconds, rounded up.
+const TIMER: Micros = 2_000;
+
 impl Person {
     /// Does what is due. Answers for how long to stay away, where the socket is to be given up.
     pub(super) async fn act(&mut self, socket: &mut Socket) -> Result<Option<Micros>, io::Error> {
@@ -41,6 +44,7 @@ impl Person {
             && at < self.world.end
         {
             self.due.pop();
+            let meant = self.meant(at);
             match due {
                 Due::Storm(away) => return Ok(Some(away)),
                 Due::Reconnect => {
@@ -49,16 +53,18 @@ impl Person {
                     self.due.push(Reverse((next, Due::Reconnect)));
                     return Ok(Some(micros(reconnects.pause.0)));
                 }
-                Due::Answer(conversation_id) => self.write(socket, conversation_id, Says::Text, at).await?,
+                Due::Answer(conversation_id) => {
+                    self.write(socket, conversation_id, Says::Text, meant).await?
+                }
                 Due::Deed => match self.part {
                     Part::Buyer => {
                         self.again_after(at, self.world.scenario.buyers.every);
-                        self.do_as_buyer(socket, at).await?;
+                        self.do_as_buyer(socket, meant).await?;
                     }
                     Part::Agent => {
                         if let Some(every) = self.world.scenario.agents.every {
                             self.again_after(at, every);
-                            self.do_as_agent(socket, at).await?;
+                            self.do_as_agent(socket, meant).await?;
                         }
                     }
                     Part::SlowReader => {
@@ -72,6 +78,14 @@ impl Person {
             }
         }
         Ok(None)
+    }
+
+    /// From when something planned is counted: from its moment, but for what the timer takes to tell of it where nothing else
+    /// was in the way. That is this client's own, is measured as such, and would be most of a short latency.
+    fn meant(&mut self, at: Micros) -> Micros {
+        let now = self.now();
+        let only_the_timer = self.woken_for.take() == Some(at) && now.saturating_sub(at) <= TIMER;
+        if only_the_timer { now } else { at }
     }
 
     fn again_after(&mut self, at: Micros, Span(every): Span) {
@@ -113,7 +127,9 @@ impl Person {
                 self.ask(socket, MethodName::BuyerOrdersList, &params, Purpose::Ask, at).await
             }
             Deed::Product => {
-                let Some(product_id) = self.world.shop.products.choose(&mut self.rng).cloned() else { return Ok(()) };
+                let Some(product_id) = self.world.shop.products.choose(&mut self.rng).cloned() else {
+                    return Ok(());
+                };
                 let params = ProductParams { product_id };
                 self.ask(socket, MethodName::BuyerProductsGet, &params, Purpose::Ask, at).await
             }
@@ -181,7 +197,9 @@ impl Person {
                 self.write(socket, conversation_id, Says::Product(product), at).await
             }
             Deed::CouponCard => {
-                let Some(coupon) = self.world.shop.coupons.choose(&mut self.rng).cloned() else { return Ok(()) };
+                let Some(coupon) = self.world.shop.coupons.choose(&mut self.rng).cloned() else {
+                    return Ok(());
+                };
                 self.write(socket, conversation_id, Says::Coupon(coupon), at).await
             }
             Deed::Message | Deed::History | Deed::Read | Deed::Typing => {

@@ -58,13 +58,11 @@ impl Person {
             Purpose::Send(number) => {
                 let draft = self.unacknowledged.iter().position(|draft| draft.number == number);
                 let draft = draft.and_then(|index| self.unacknowledged.remove(index));
-                wire::reply::<Acknowledged>(codec, frame)?
-                    .map(|ack| self.acknowledged(draft, ack.seq))
-                    .err()
+                wire::reply::<Acknowledged>(codec, frame)?.map(|ack| self.acknowledged(draft, ack.seq)).err()
             }
-            Purpose::Claim => wire::reply::<Done>(codec, frame)?
-                .map(|Done {}| self.ledger.claim = Claim::Told)
-                .err(),
+            Purpose::Claim => {
+                wire::reply::<Done>(codec, frame)?.map(|Done {}| self.ledger.claim = Claim::Told).err()
+            }
             Purpose::Orders(slot) => wire::reply::<Orders>(codec, frame)?
                 .map(|Orders { orders }| {
                     if let Some(order) = orders.into_iter().next() {
@@ -90,9 +88,10 @@ impl Person {
             return;
         }
         let (metric, count) = match pending.purpose {
-            Purpose::Send(_) => {
-                (if pending.method.as_str() == "message.send" { Metric::Reply } else { Metric::Rpc }, Count::Acknowledged)
-            }
+            Purpose::Send(_) => (
+                if pending.method.as_str() == "message.send" { Metric::Reply } else { Metric::Rpc },
+                Count::Acknowledged,
+            ),
             Purpose::Claim | Purpose::Orders(_) | Purpose::Ask => (Metric::Rpc, Count::Answered),
             // Coming in is measured as a whole, and the audit is no part of the load.
             Purpose::Start | Purpose::Open | Purpose::Attach(_) | Purpose::Take(_) | Purpose::Audit => return,
@@ -102,7 +101,12 @@ impl Person {
     }
 
     fn refused(&mut self, pending: &Pending, refusal: &Refusal) {
-        tracing::debug!(method = pending.method.as_str(), code = refusal.code, message = refusal.message, "refused");
+        tracing::debug!(
+            method = pending.method.as_str(),
+            code = refusal.code,
+            message = refusal.message,
+            "refused"
+        );
         if pending.purpose == Purpose::Claim
             && self.ledger.claim == Claim::None
             && refusal.code == ErrorType::RequestTimeout.code()
@@ -149,6 +153,12 @@ impl Person {
         match outcome {
             Ok(opened) => {
                 self.attend(arrival, Some(opened.conversation.last_seq));
+                None
+            }
+            // Someone else has it from an earlier run: it can be attended all the same.
+            Err(refusal) if refusal.code == ErrorType::Conflict.code() => {
+                self.attend(arrival, None);
+                self.entry.push_back(Purpose::Attach(arrival.conversation_id));
                 None
             }
             Err(refusal) => Some(refusal),

@@ -206,6 +206,8 @@ pub(crate) struct Person {
     phases: watch::Receiver<Phase>,
     /// The last phase of which this person's part is done.
     done: Phase,
+    /// The moment for which the timer woke this person, until it is acted on.
+    woken_for: Option<Micros>,
     /// What will have to be done, the next first.
     due: BinaryHeap<Reverse<(Micros, Due)>>,
 
@@ -255,6 +257,7 @@ impl Person {
             arrivals,
             phases,
             done: Phase::Load,
+            woken_for: None,
             due: BinaryHeap::new(),
             next_id: 0,
             pending: Vec::new(),
@@ -297,7 +300,9 @@ impl Person {
                     match end {
                         Ok(End::Over) => break,
                         // A broken network is noticed at once here: latencies of coming back begin when it is there again.
-                        Ok(End::Left(away)) => self.now() + within(&mut self.rng, Duration::from_micros(away)),
+                        Ok(End::Left(away)) => {
+                            self.now() + within(&mut self.rng, Duration::from_micros(away))
+                        }
                         Ok(End::Lost) | Err(_) => self.now() + self.jittered(wait),
                     }
                 }
@@ -404,13 +409,15 @@ impl Person {
                 Woken::Arrival(Some(arrival)) => {
                     let params = TakeParams { conversation_id: arrival.conversation_id, if_assignee: None };
                     let now = self.now();
-                    self.ask(socket, MethodName::ConversationTake, &params, Purpose::Take(arrival), now).await?;
+                    self.ask(socket, MethodName::ConversationTake, &params, Purpose::Take(arrival), now)
+                        .await?;
                 }
                 Woken::Arrival(None) => self.arrivals = None,
                 Woken::Due => {
                     if let (Some(wake), None) = (wake, self.holds_until) {
                         let now = self.now();
                         self.world.recorder.latency(self.number, Metric::Lag, None, wake, now);
+                        self.woken_for = Some(wake);
                     }
                 }
             }
@@ -419,7 +426,7 @@ impl Person {
 
     /// Comes into the conversations, step by step; in the end what was not acknowledged is sent again.
     async fn enter(&mut self, socket: &mut Socket, intended: Micros) -> Result<(), io::Error> {
-        if self.is_in || !self.has_session {
+        if !self.has_session {
             return Ok(());
         }
         while self.pending.len() < IN_FLIGHT
@@ -428,7 +435,8 @@ impl Person {
             let now = self.now();
             match purpose {
                 Purpose::Open => {
-                    self.ask(socket, MethodName::ConversationOpen, &OpenParams::default(), purpose, now).await?;
+                    self.ask(socket, MethodName::ConversationOpen, &OpenParams::default(), purpose, now)
+                        .await?;
                 }
                 Purpose::Attach(conversation_id) => {
                     let after_seq =
@@ -445,7 +453,10 @@ impl Person {
                 | Purpose::Audit => {}
             }
         }
-        if !self.entry.is_empty() || self.pending.iter().any(|pending| pending.purpose.is_entry()) {
+        if self.is_in
+            || !self.entry.is_empty()
+            || self.pending.iter().any(|pending| pending.purpose.is_entry())
+        {
             return Ok(());
         }
         self.is_in = true;
@@ -484,7 +495,10 @@ impl Person {
         let is_done = match phase {
             Phase::Load => return Ok(true),
             Phase::Over => return Ok(false),
-            Phase::Settle => self.is_in && self.pending.is_empty() && self.unacknowledged.is_empty(),
+            Phase::Settle => {
+                let waits = !self.entry.is_empty() || !self.pending.is_empty();
+                self.is_in && !waits && self.unacknowledged.is_empty()
+            }
             Phase::CatchUp => self.is_in && self.has_all(),
             Phase::Audit => self.is_in && self.audit(socket).await?,
         };
@@ -580,11 +594,7 @@ impl Person {
                 | Purpose::Ask
                 | Purpose::Audit => {
                     if is_lost && self.part != Part::SlowReader {
-                        self.world.recorder.failed(
-                            self.number,
-                            pending.method.as_str(),
-                            Failure::Unanswered,
-                        );
+                        self.world.recorder.failed(self.number, pending.method.as_str(), Failure::Unanswered);
                     }
                 }
             }

@@ -31,7 +31,11 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     if !scenario.description.is_empty() {
         write!(out, "<p>{}</p>", escaped(&scenario.description))?;
     }
-    let slow = if people.slow_readers > 0 { format!(", {} slow readers", people.slow_readers) } else { String::new() };
+    let slow = if people.slow_readers > 0 {
+        format!(", {} slow readers", people.slow_readers)
+    } else {
+        String::new()
+    };
     write!(
         out,
         "<p class=\"quiet\">{} buyers, {} agents{slow} at <code>{}</code> for {:.1} s, run <code>{}</code>, seed {}.</p>",
@@ -153,7 +157,10 @@ fn latencies<'a>(
 
 fn failures(out: &mut String, report: &Report) -> std::fmt::Result {
     if !report.errors.is_empty() {
-        write!(out, "<h2>Errors</h2><table><tr><th>request</th><th>type</th><th>code</th><th>count</th><th></th></tr>")?;
+        write!(
+            out,
+            "<h2>Errors</h2><table><tr><th>request</th><th>type</th><th>code</th><th>count</th><th></th></tr>"
+        )?;
         for row in &report.errors {
             write!(
                 out,
@@ -168,7 +175,10 @@ fn failures(out: &mut String, report: &Report) -> std::fmt::Result {
         write!(out, "</table>")?;
     }
     if !report.closes.is_empty() {
-        write!(out, "<h2>Sockets closed by the service</h2><table><tr><th>reason</th><th>code</th><th>count</th></tr>")?;
+        write!(
+            out,
+            "<h2>Sockets closed by the service</h2><table><tr><th>reason</th><th>code</th><th>count</th></tr>"
+        )?;
         for row in &report.closes {
             write!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.sentence, row.code, row.count)?;
         }

@@ -20,7 +20,12 @@ pub(crate) struct LimitRow {
     pub(crate) kept: bool,
 }
 
-pub(super) fn check(limits: &Limits, total: &Tally, unexpected: u64, messages_per_second: f64) -> Vec<LimitRow> {
+pub(super) fn check(
+    limits: &Limits,
+    total: &Tally,
+    unexpected: u64,
+    messages_per_second: f64,
+) -> Vec<LimitRow> {
     let mut rows = Vec::new();
     for (metric, quantiles) in [
         (Metric::Connect, &limits.connect),
@@ -58,7 +63,12 @@ fn latencies(rows: &mut Vec<LimitRow>, metric: Metric, quantiles: &Quantiles, to
         if let Some(Span(limit)) = limit {
             let measured = if quantile < 1.0 { millis(took, quantile) } else { Latencies::of(took).max };
             let measured = (!took.is_empty()).then_some(measured);
-            rows.push(at_most(&format!("{}.{name}", metric.name()), limit.as_secs_f64() * 1_000.0, measured, "ms"));
+            rows.push(at_most(
+                &format!("{}.{name}", metric.name()),
+                limit.as_secs_f64() * 1_000.0,
+                measured,
+                "ms",
+            ));
         }
     }
 }
@@ -82,7 +92,8 @@ mod tests {
         recorder.add(0, Count::Requests, 100);
         recorder.failed(0, "x", Failure::NotConnected);
         let total = recorder.gather();
-        let p99 = |millis| Quantiles { p99: Some(Span(Duration::from_millis(millis))), ..Quantiles::default() };
+        let p99 =
+            |millis| Quantiles { p99: Some(Span(Duration::from_millis(millis))), ..Quantiles::default() };
         let limits = Limits {
             reply: p99(21),
             rpc: p99(21),
@@ -104,6 +115,10 @@ mod tests {
         ];
         assert_eq!(rows, expected.map(|(name, kept)| (name.to_owned(), kept)));
         let broken = Limits { reply: p99(19), ..Limits::default() };
-        assert_eq!(kept(&broken, 1)[..2], [("reply.p99".into(), false), ("errors".into(), false)], "none, unless told");
+        assert_eq!(
+            kept(&broken, 1)[..2],
+            [("reply.p99".into(), false), ("errors".into(), false)],
+            "none, unless told"
+        );
     }
 }

@@ -178,7 +178,11 @@ impl Report {
             counts: Count::ALL.iter().map(|&count| (count.name(), total.count(count))).collect(),
             rates,
             latencies: Metric::ALL.into_iter().map(latencies).collect(),
-            methods: total.methods.iter().map(|(method, took)| (method.as_str(), Latencies::of(took))).collect(),
+            methods: total
+                .methods
+                .iter()
+                .map(|(method, took)| (method.as_str(), Latencies::of(took)))
+                .collect(),
             errors,
             closes: total.closes.iter().map(|(&code, &count)| CloseRow::new(code, count)).collect(),
             verdict,

@@ -145,7 +145,8 @@ impl Axis {
         let (low, high) = match scale {
             Scale::Linear => (0.0, if most > 0.0 { most * 1.05 } else { 1.0 }),
             Scale::Decades => {
-                let least = values.iter().copied().filter(|value| *value > 0.0).fold(f64::MAX, f64::min).min(most);
+                let least =
+                    values.iter().copied().filter(|value| *value > 0.0).fold(f64::MAX, f64::min).min(most);
                 let low = least.max(0.01).log10().floor();
                 (low, most.max(0.1).log10().ceil().max(low + 1.0))
             }
@@ -169,9 +170,10 @@ impl Axis {
                 let step = step(self.high);
                 (0..12).map(|index| f64::from(index) * step).filter(|value| *value <= self.high).collect()
             }
-            Scale::Decades => {
-                (-2..9).map(|power| 10f64.powi(power)).filter(|value| (self.low..=self.high).contains(&value.log10())).collect()
-            }
+            Scale::Decades => (-2..9)
+                .map(|power| 10f64.powi(power))
+                .filter(|value| (self.low..=self.high).contains(&value.log10()))
+                .collect(),
             Scale::Nines => [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999]
                 .into_iter()
                 .filter(|value| nines(*value) <= self.high)
@@ -190,7 +192,11 @@ fn nines(percentile: f64) -> f64 {
 fn step(high: f64) -> f64 {
     let rough = high / 5.0;
     let power = 10f64.powf(rough.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(10.0 * power)
+    [1.0, 2.0, 5.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|step| *step >= rough)
+        .unwrap_or(10.0 * power)
 }
 
 fn short(value: f64) -> String {

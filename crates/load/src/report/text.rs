@@ -19,7 +19,11 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
         "{} buyers, {} agents{} at {} for {:.1} s{}\n",
         people.buyers,
         people.agents,
-        if people.slow_readers > 0 { format!(", {} slow readers", people.slow_readers) } else { String::new() },
+        if people.slow_readers > 0 {
+            format!(", {} slow readers", people.slow_readers)
+        } else {
+            String::new()
+        },
         report.target,
         report.seconds,
         if report.stopped { " (ended by hand)" } else { "" }
@@ -88,7 +92,10 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     let omitted = report.counts.get("deeds_omitted").copied().unwrap_or_default();
     if omitted > 0 {
-        writeln!(out, "note: {omitted} deeds were due and not begun: their socket was away, or waited for answers")?;
+        writeln!(
+            out,
+            "note: {omitted} deeds were due and not begun: their socket was away, or waited for answers"
+        )?;
     }
     writeln!(out, "{}", if report.passed { "PASSED" } else { "FAILED" })
 }
@@ -96,7 +103,8 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
 const LATENCY_COLUMNS: &[&str] = &["milliseconds", "count", "mean", "p50", "p90", "p99", "p99.9", "max"];
 
 fn latency_row(name: &str, took: &Latencies) -> Vec<String> {
-    let figures = [took.mean, took.p50, took.p90, took.p99, took.p999, took.max].map(|figure| format!("{figure:.2}"));
+    let figures =
+        [took.mean, took.p50, took.p90, took.p99, took.p999, took.max].map(|figure| format!("{figure:.2}"));
     [name.to_owned(), took.count.to_string()].into_iter().chain(figures).collect()
 }
 
