@@ -23,7 +23,7 @@ count = 2
 answers = 0.5
 think = "200ms"
 every = "300ms"
-mix = { message = 1, history = 1, read = 1, typing = 1, orders = 2, products = 1, coupons = 1, check = 1, product_card = 1, coupon_card = 1, order_card = 1 }
+mix = { message = 1, history = 1, read = 1, typing = 1, orders = 2, products = 1, coupons = 1, check = 1, product_card = 1, coupon_card = 1, order_card = 1, take = 1 }
 [slow_readers]
 count = 2
 hold = "2s"

@@ -20,6 +20,7 @@ pub(crate) enum Deed {
     ProductCard,
     CouponCard,
     OrderCard,
+    Take,
 }
 
 /// Weights: a deed of weight 3 is done three times as often as one of weight 1.
@@ -126,6 +127,8 @@ pub(crate) struct AgentMix {
     coupon_card: u16,
     /// `workbench.orders.send_card`
     order_card: u16,
+    /// `conversation.take`
+    take: u16,
 }
 
 impl From<&AgentMix> for Mix {
@@ -142,6 +145,7 @@ impl From<&AgentMix> for Mix {
             product_card,
             coupon_card,
             order_card,
+            take,
         } = mix;
         Self::new(
             [
@@ -156,6 +160,7 @@ impl From<&AgentMix> for Mix {
                 (Deed::ProductCard, product_card),
                 (Deed::CouponCard, coupon_card),
                 (Deed::OrderCard, order_card),
+                (Deed::Take, take),
             ]
             .map(|(deed, weight)| (deed, weight.into())),
         )

@@ -177,7 +177,10 @@ pub async fn run(plan: Plan, live: &mut (dyn FnMut(&Live) + Send)) -> Result<Rep
             Err(error) => tracing::error!(%error, "someone of the load ended before the run did"),
         }
     }
-    evidence.claims = count_claims(&world, &people, told).await?;
+    match count_claims(&world, &people, told).await {
+        Ok(claims) => evidence.claims = claims,
+        Err(problem) => evidence.uncounted = Some(problem),
+    }
     let measured = course.end();
     Ok(Report::new(&world, began, seed, measured, judge(&evidence)))
 }
@@ -204,13 +207,12 @@ async fn count_claims(
     world: &World,
     people: &str,
     (told, unknown): (u64, u64),
-) -> Result<Option<Claims>, LoadError> {
+) -> Result<Option<Claims>, String> {
     let Some(rushed) = &world.scenario.coupon else { return Ok(None) };
-    let service =
-        |error: Unanswered| LoadError::Service { url: world.target.shown(), problem: error.to_string() };
-    let mut agent = scout(&world.target, &world.tokens, Role::Agent, people).await?.map_err(service)?;
-    let counted = world.shop.claimed(&mut agent).await.map_err(service)?;
-    world.shop.leave(&mut agent).await.map_err(service)?;
+    let agent = scout(&world.target, &world.tokens, Role::Agent, people).await;
+    let mut agent = agent.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    let counted = world.shop.claimed(&mut agent).await.map_err(|error| error.to_string())?;
+    world.shop.leave(&mut agent).await.map_err(|error| error.to_string())?;
     Ok(counted.map(|counted| Claims { told, unknown, counted, limit: rushed.claims.into() }))
 }
 

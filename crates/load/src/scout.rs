@@ -34,7 +34,14 @@ pub(crate) struct Scout {
 
 impl Scout {
     pub(crate) async fn begin(target: &Target, token: String) -> Result<Self, Unanswered> {
-        let socket = target.open(Codec::Json, Reader::Usual).await?;
+        let mut opened = target.open(Codec::Json, Reader::Usual).await;
+        // One node that does not answer is no reason: the others have their turns.
+        for _ in 1..target.nodes() {
+            if opened.is_err() {
+                opened = target.open(Codec::Json, Reader::Usual).await;
+            }
+        }
+        let socket = opened?;
         let mut scout = Self { socket, last_id: 0 };
         let params = StartParams { token: Some(token), ..StartParams::default() };
         scout.call::<_, Done>(MethodName::SessionStart, &params).await?;

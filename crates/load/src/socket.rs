@@ -110,6 +110,11 @@ impl Target {
         self.nodes.iter().map(|node| node.url.to_string()).collect::<Vec<_>>().join(" ")
     }
 
+    /// How many there are.
+    pub(crate) const fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Opens a socket to the node whose turn it is.
     pub(crate) async fn open(&self, codec: Codec, reader: Reader) -> Result<Socket, io::Error> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);

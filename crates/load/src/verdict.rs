@@ -106,6 +106,8 @@ pub(crate) struct Evidence {
     /// Conversations of which the history could not be read.
     pub(crate) unread: Vec<u32>,
     pub(crate) claims: Option<Claims>,
+    /// Why the claims of the rushed coupon could not be counted.
+    pub(crate) uncounted: Option<String>,
 }
 
 /// What cannot be of what was seen. All of it is zero where the service keeps its promises.
@@ -121,7 +123,7 @@ pub(crate) struct Verdict {
     pub(crate) altered: u64,
     /// Claims of the rushed coupon beyond its number, or beyond those that it counts.
     pub(crate) overclaimed: u64,
-    /// Conversations whose history could not be read, so that nothing is known of them.
+    /// Conversations whose history could not be read, and a coupon whose claims could not be counted: nothing is known of them.
     pub(crate) unchecked: u64,
     /// Acknowledged messages that were held against the history.
     pub(crate) checked_messages: u64,
@@ -264,6 +266,10 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     }
     if let Some(claims) = evidence.claims {
         verdict.judge_claims(claims);
+    }
+    if let Some(problem) = &evidence.uncounted {
+        verdict.unchecked += 1;
+        verdict.tell(|| format!("the claims of the coupon could not be counted: {problem}"));
     }
     for slot in &evidence.unread {
         verdict.tell(|| format!("the history of conversation {slot} could not be read"));

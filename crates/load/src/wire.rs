@@ -208,7 +208,7 @@ pub(crate) struct ActionLook {
     pub(crate) enabled: bool,
 }
 
-/// The answer to `conversation.open` and `conversation.take`.
+/// The answer to `conversation.open`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Opened {
     pub(crate) conversation: ConversationLook,
@@ -225,6 +225,7 @@ pub(crate) struct ConversationLook {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Attached {
     pub(crate) events: Vec<OwnedEvent>,
+    pub(crate) last_seq: u64,
     pub(crate) has_more: bool,
 }
 

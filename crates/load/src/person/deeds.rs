@@ -1,11 +1,11 @@
-//! What people do of themselves: the deeds of the mix, answers, and in the end reading the conversation again.
+//! What people do of themselves: the deeds of the mix, and answers.
 
 use std::{cmp::Reverse, io};
 
 use deskwire_protocol::{
     ConversationId, MethodName, SendContent,
     card::{CardActParams, CardKind, CardsCheckParams, CouponSendCardParams, OrderSendCardParams},
-    conversation::{HistoryParams, ReadParams, TypingParams},
+    conversation::{HistoryParams, ReadParams, TakeParams, TypingParams},
     coupon::{CouponClaimParams, CouponsListParams},
     ids::ClientOrderId,
     message::SendParams,
@@ -163,7 +163,12 @@ impl Person {
             Deed::Message | Deed::History | Deed::Read | Deed::Typing => {
                 self.do_in(socket, conversation_id, deed, at).await
             }
-            Deed::Coupons | Deed::Check | Deed::ProductCard | Deed::CouponCard | Deed::OrderCard => Ok(()),
+            Deed::Coupons
+            | Deed::Check
+            | Deed::ProductCard
+            | Deed::CouponCard
+            | Deed::OrderCard
+            | Deed::Take => Ok(()),
         }
     }
 
@@ -204,6 +209,10 @@ impl Person {
             }
             Deed::Message | Deed::History | Deed::Read | Deed::Typing => {
                 self.do_in(socket, conversation_id, deed, at).await
+            }
+            Deed::Take => {
+                let params = TakeParams { conversation_id, if_assignee: None };
+                self.ask(socket, MethodName::ConversationTake, &params, Purpose::Ask, at).await
             }
             Deed::Claim | Deed::Act | Deed::Place => Ok(()),
         }
@@ -254,7 +263,8 @@ impl Person {
             | Deed::Check
             | Deed::ProductCard
             | Deed::CouponCard
-            | Deed::OrderCard => Ok(()),
+            | Deed::OrderCard
+            | Deed::Take => Ok(()),
         }
     }
 
@@ -330,23 +340,5 @@ impl Person {
     /// Sends what was asked.
     pub(super) async fn flush(&mut self, socket: &mut Socket) -> Result<(), io::Error> {
         socket.flush(self.patience()).await
-    }
-
-    /// Reads the own conversation again, page by page; answers whether it has come to its end.
-    pub(super) async fn audit(&mut self, socket: &mut Socket) -> Result<bool, io::Error> {
-        if self.part == Part::Agent || self.audited_to == Some(u64::MAX) {
-            return Ok(true);
-        }
-        if self.pending.iter().any(|pending| pending.purpose == Purpose::Audit) {
-            return Ok(false);
-        }
-        let Some((&conversation_id, _)) = self.chains.iter().next() else { return Ok(true) };
-        let from = self.audited_to.unwrap_or(self.opened_at);
-        let limit = PageSize::new(PageSize::MAX).unwrap_or_default();
-        let params =
-            HistoryParams { conversation_id, before_seq: None, after_seq: Some(wire::seq(from)), limit };
-        let now = self.now();
-        self.ask(socket, MethodName::ConversationHistory, &params, Purpose::Audit, now).await?;
-        Ok(false)
     }
 }

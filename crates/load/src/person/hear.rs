@@ -6,7 +6,7 @@ use deskwire_protocol::{ConversationId, ErrorType, MessageId, card::ActionName, 
 use rand::{Rng, seq::IndexedRandom};
 use serde::Deserialize;
 
-use super::{Claim, Draft, Due, Part, Pending, Person, Purpose};
+use super::{Audit, Claim, Draft, Due, Entry, Part, Pending, Person, Purpose};
 use crate::{
     clock::{Micros, pause},
     desk::{Arrival, Phase},
@@ -50,11 +50,15 @@ impl Person {
         let codec = self.codec;
         let refused = match pending.purpose {
             Purpose::Start => wire::reply::<Done>(codec, frame)?.map(|Done {}| self.started()).err(),
-            Purpose::Open => wire::reply::<Opened>(codec, frame)?.map(|opened| self.opened(&opened)).err(),
-            Purpose::Attach(conversation_id) => wire::reply::<Attached>(codec, frame)?
+            Purpose::Enter(Entry::Open) => {
+                wire::reply::<Opened>(codec, frame)?.map(|opened| self.opened(&opened)).err()
+            }
+            Purpose::Enter(Entry::Attach(conversation_id)) => wire::reply::<Attached>(codec, frame)?
                 .map(|attached| self.attached(conversation_id, &attached))
                 .err(),
-            Purpose::Take(arrival) => self.taken(arrival, wire::reply::<Opened>(codec, frame)?),
+            Purpose::Enter(Entry::Attend(arrival)) => wire::reply::<Attached>(codec, frame)?
+                .map(|attached| self.attend(arrival, attached.last_seq))
+                .err(),
             Purpose::Send(number) => {
                 let draft = self.unacknowledged.iter().position(|draft| draft.number == number);
                 let draft = draft.and_then(|index| self.unacknowledged.remove(index));
@@ -94,7 +98,7 @@ impl Person {
             ),
             Purpose::Claim | Purpose::Orders(_) | Purpose::Ask => (Metric::Rpc, Count::Answered),
             // Coming in is measured as a whole, and the audit is no part of the load.
-            Purpose::Start | Purpose::Open | Purpose::Attach(_) | Purpose::Take(_) | Purpose::Audit => return,
+            Purpose::Start | Purpose::Enter(_) | Purpose::Audit => return,
         };
         self.count(count, 1);
         self.world.recorder.latency(self.number, metric, Some(pending.method), pending.intended, now);
@@ -113,6 +117,9 @@ impl Person {
         {
             self.ledger.claim = Claim::Unknown;
         }
+        if pending.purpose == Purpose::Audit {
+            self.audit = Audit::Refused;
+        }
         // Whoever attacks is refused, and that is well.
         if self.part != Part::SlowReader {
             let failure = Failure::Refused(refusal.code);
@@ -123,9 +130,9 @@ impl Person {
     fn started(&mut self) {
         self.has_session = true;
         match self.part {
-            Part::Buyer | Part::SlowReader if self.chains.is_empty() => self.entry.push_back(Purpose::Open),
+            Part::Buyer | Part::SlowReader if self.chains.is_empty() => self.entry.push_back(Entry::Open),
             Part::Buyer | Part::SlowReader | Part::Agent => {
-                self.entry.extend(self.chains.keys().map(|&id| Purpose::Attach(id)));
+                self.entry.extend(self.chains.keys().map(|&id| Entry::Attach(id)));
             }
         }
     }
@@ -134,7 +141,7 @@ impl Person {
         let conversation = &opened.conversation;
         let arrival = Arrival { slot: self.number, conversation_id: conversation.conversation_id };
         self.opened_at = conversation.last_seq;
-        self.attend(arrival, Some(conversation.last_seq));
+        self.attend(arrival, conversation.last_seq);
         self.world.desk.announce(arrival);
     }
 
@@ -144,25 +151,9 @@ impl Person {
             chain.note(event.seq, event.prev_seq);
         }
         if attached.has_more {
-            self.entry.push_back(Purpose::Attach(conversation_id));
+            self.entry.push_back(Entry::Attach(conversation_id));
         }
         self.count(Count::CaughtUp, attached.events.len() as u64);
-    }
-
-    fn taken(&mut self, arrival: Arrival, outcome: Result<Opened, Refusal>) -> Option<Refusal> {
-        match outcome {
-            Ok(opened) => {
-                self.attend(arrival, Some(opened.conversation.last_seq));
-                None
-            }
-            // Someone else has it from an earlier run: it can be attended all the same.
-            Err(refusal) if refusal.code == ErrorType::Conflict.code() => {
-                self.attend(arrival, None);
-                self.entry.push_back(Purpose::Attach(arrival.conversation_id));
-                None
-            }
-            Err(refusal) => Some(refusal),
-        }
     }
 
     fn acknowledged(&mut self, draft: Option<Draft>, seq: u64) {
@@ -172,8 +163,10 @@ impl Person {
     }
 
     fn audited(&mut self, page: Page) {
-        let last = page.messages.last().map(|message| message.seq);
-        self.audited_to = if page.has_more { last } else { Some(u64::MAX) };
+        self.audit = match page.messages.last() {
+            Some(last) if page.has_more => Audit::Read(last.seq),
+            Some(_) | None => Audit::Done,
+        };
         for message in page.messages {
             let stamp = message.client_message_id.and_then(|id| Stamp::of(&self.world.run, &id));
             if let Some(Stamp { person, number, .. }) = stamp {
