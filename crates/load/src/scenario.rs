@@ -140,7 +140,7 @@ pub(crate) struct Agents {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SlowReaders {
     pub(crate) count: u32,
-    /// How often each asks for a page of history.
+    /// How often each asks for the contract's document, which is some hundred KiB.
     pub(crate) every: Span,
     /// How long each does not read.
     pub(crate) hold: Span,
@@ -148,7 +148,7 @@ pub(crate) struct SlowReaders {
 
 impl Default for SlowReaders {
     fn default() -> Self {
-        Self { count: 0, every: Span(Duration::from_millis(50)), hold: Span(Duration::from_secs(10)) }
+        Self { count: 0, every: Span(Duration::from_millis(500)), hold: Span(Duration::from_secs(10)) }
     }
 }
 

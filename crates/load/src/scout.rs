@@ -34,11 +34,11 @@ pub(crate) struct Scout {
 
 impl Scout {
     pub(crate) async fn begin(target: &Target, token: String) -> Result<Self, Unanswered> {
-        let mut opened = target.open(Codec::Json, Reader::Usual).await;
+        let mut opened = target.open(0, Codec::Json, Reader::Usual).await;
         // One node that does not answer is no reason: the others have their turns.
-        for _ in 1..target.nodes() {
+        for turn in 1..target.nodes() {
             if opened.is_err() {
-                opened = target.open(Codec::Json, Reader::Usual).await;
+                opened = target.open(turn, Codec::Json, Reader::Usual).await;
             }
         }
         let socket = opened?;

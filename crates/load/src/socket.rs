@@ -1,11 +1,6 @@
 //! One WebSocket of the load, small enough that a process holds ten thousand.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use deskwire_protocol::{Codec, MethodName};
 use futures::{SinkExt, StreamExt};
@@ -34,7 +29,6 @@ const SLOW_READERS_BUFFER: u32 = 4_096;
 pub struct Target {
     nodes: Vec<Node>,
     tls: Connector,
-    next: AtomicUsize,
 }
 
 impl std::fmt::Debug for Target {
@@ -102,7 +96,7 @@ impl Target {
             let address = address.ok_or_else(|| problem("the host has no address".into()))?;
             nodes.push(Node { url, address });
         }
-        Ok(Self { nodes, tls, next: AtomicUsize::new(0) })
+        Ok(Self { nodes, tls })
     }
 
     /// The first address, for messages.
@@ -116,8 +110,7 @@ impl Target {
     }
 
     /// Opens a socket to the node whose turn it is.
-    pub(crate) async fn open(&self, codec: Codec, reader: Reader) -> Result<Socket, io::Error> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+    pub(crate) async fn open(&self, turn: usize, codec: Codec, reader: Reader) -> Result<Socket, io::Error> {
         let node = self.nodes.get(turn % self.nodes.len().max(1)).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let opening = async {
             let socket = if node.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };

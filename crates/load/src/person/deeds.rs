@@ -5,7 +5,7 @@ use std::{cmp::Reverse, io};
 use deskwire_protocol::{
     ConversationId, MethodName, SendContent,
     card::{CardActParams, CardKind, CardsCheckParams, CouponSendCardParams, OrderSendCardParams},
-    conversation::{HistoryParams, ReadParams, TakeParams, TypingParams},
+    conversation::{Empty, HistoryParams, ReadParams, TakeParams, TypingParams},
     coupon::{CouponClaimParams, CouponsListParams},
     ids::ClientOrderId,
     message::SendParams,
@@ -109,11 +109,8 @@ impl Person {
         {
             self.due.pop();
             self.again_after(at.max(now), self.world.scenario.slow_readers.every);
-            if let Some(&conversation_id) = self.chains.keys().next() {
-                let limit = PageSize::new(PageSize::MAX).unwrap_or_default();
-                let params = HistoryParams { conversation_id, before_seq: None, after_seq: None, limit };
-                self.ask(socket, MethodName::ConversationHistory, &params, Purpose::Ask, now).await?;
-            }
+            // The largest answer to the smallest request.
+            self.ask(socket, MethodName::RpcDiscover, &Empty {}, Purpose::Ask, now).await?;
         }
         Ok(None)
     }

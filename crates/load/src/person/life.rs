@@ -21,7 +21,7 @@ use crate::{
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Steps of coming in that are made as fast as they are answered, and the microseconds between two of those after them: the
 /// service takes 100 frames a second, and 300 at once.
@@ -52,12 +52,16 @@ impl Person {
         self.plan(arrives);
         let mut intended = arrives;
         let mut wait = FIRST_PAUSE;
+        // People are dealt out to the nodes; whoever finds one gone tries the next at once, and pauses when all are.
+        let mut turn = self.number as usize;
+        let mut refused = 0;
         self.idle(arrives).await;
         while self.phase() != Phase::Over {
             let reader = if self.part == Part::SlowReader { Reader::Slow } else { Reader::Usual };
-            let opened = self.world.target.open(self.codec, reader).await;
+            let opened = self.world.target.open(turn, self.codec, reader).await;
             let again = match opened {
                 Ok(mut socket) => {
+                    refused = 0;
                     self.count(Count::Connections, 1);
                     self.world.desk.sockets.fetch_add(1, Ordering::Relaxed);
                     let end = self.converse(&mut socket, intended).await;
@@ -78,8 +82,14 @@ impl Person {
                 Err(error) => {
                     tracing::debug!(%error, "no connection");
                     self.world.recorder.failed(self.number, "connect", Failure::NotConnected);
-                    wait = (wait * 2).min(LONGEST_PAUSE);
-                    self.now() + self.jittered(wait)
+                    turn += 1;
+                    refused += 1;
+                    if refused % self.world.target.nodes() == 0 {
+                        wait = (wait * 2).min(LONGEST_PAUSE);
+                        self.now() + self.jittered(wait)
+                    } else {
+                        self.now()
+                    }
                 }
             };
             // Whoever was in and is not counts from now; whoever never came in still counts from when they meant to.

@@ -88,7 +88,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
 
 fn verdict(out: &mut String, report: &Report) -> std::fmt::Result {
     let verdict = &report.verdict;
-    write!(out, "<h2>Every message, once and in order</h2><table><tr>")?;
+    write!(out, "<h2>Every message, once and in order</h2><div class=\"wide\"><table><tr>")?;
     let figures = [
         ("lost", verdict.lost),
         ("doubled", verdict.doubled),
@@ -106,7 +106,7 @@ fn verdict(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     write!(
         out,
-        "</tr></table><p class=\"quiet\">{} acknowledged messages held against the history, {} chains of events followed.</p>",
+        "</tr></table></div><p class=\"quiet\">{} acknowledged messages held against the history, {} chains of events followed.</p>",
         verdict.checked_messages, verdict.checked_receivers
     )?;
     if !verdict.findings.is_empty() {
@@ -120,7 +120,7 @@ fn verdict(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn limits(out: &mut String, report: &Report) -> std::fmt::Result {
-    write!(out, "<h2>Limits</h2><table><tr><th>limit</th><th></th><th>measured</th><th></th></tr>")?;
+    write!(out, "<h2>Limits</h2><div class=\"wide\"><table><tr><th>limit</th><th></th><th>measured</th><th></th></tr>")?;
     for row in &report.limits {
         write!(
             out,
@@ -133,7 +133,7 @@ fn limits(out: &mut String, report: &Report) -> std::fmt::Result {
             if row.kept { "kept" } else { "broken" }
         )?;
     }
-    write!(out, "</table>")
+    write!(out, "</table></div>")
 }
 
 fn latencies<'a>(
@@ -159,7 +159,7 @@ fn failures(out: &mut String, report: &Report) -> std::fmt::Result {
     if !report.errors.is_empty() {
         write!(
             out,
-            "<h2>Errors</h2><table><tr><th>request</th><th>type</th><th>code</th><th>count</th><th></th></tr>"
+            "<h2>Errors</h2><div class=\"wide\"><table><tr><th>request</th><th>type</th><th>code</th><th>count</th><th></th></tr>"
         )?;
         for row in &report.errors {
             write!(
@@ -172,17 +172,17 @@ fn failures(out: &mut String, report: &Report) -> std::fmt::Result {
                 if row.expected { "as expected" } else { "" }
             )?;
         }
-        write!(out, "</table>")?;
+        write!(out, "</table></div>")?;
     }
     if !report.closes.is_empty() {
         write!(
             out,
-            "<h2>Sockets closed by the service</h2><table><tr><th>reason</th><th>code</th><th>count</th></tr>"
+            "<h2>Sockets closed by the service</h2><div class=\"wide\"><table><tr><th>reason</th><th>code</th><th>count</th></tr>"
         )?;
         for row in &report.closes {
             write!(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", row.sentence, row.code, row.count)?;
         }
-        write!(out, "</table>")?;
+        write!(out, "</table></div>")?;
     }
     Ok(())
 }
