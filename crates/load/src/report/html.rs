@@ -120,7 +120,10 @@ fn verdict(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn limits(out: &mut String, report: &Report) -> std::fmt::Result {
-    write!(out, "<h2>Limits</h2><div class=\"wide\"><table><tr><th>limit</th><th></th><th>measured</th><th></th></tr>")?;
+    write!(
+        out,
+        "<h2>Limits</h2><div class=\"wide\"><table><tr><th>limit</th><th></th><th>measured</th><th></th></tr>"
+    )?;
     for row in &report.limits {
         write!(
             out,
