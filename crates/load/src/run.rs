@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Reading all conversations again takes longer than settling.
-const AUDIT: Duration = Duration::from_secs(60);
+const AUDIT: Duration = Duration::from_mins(1);
 
 /// What is to be run, against what.
 #[derive(Debug)]

@@ -98,9 +98,8 @@ impl Encoding {
     pub(crate) const fn of(self, person: u32) -> Codec {
         match self {
             Self::Json => Codec::Json,
-            Self::Msgpack => Codec::MsgPack,
-            Self::Both if person % 2 == 0 => Codec::Json,
-            Self::Both => Codec::MsgPack,
+            Self::Both if person.is_multiple_of(2) => Codec::Json,
+            Self::Msgpack | Self::Both => Codec::MsgPack,
         }
     }
 }

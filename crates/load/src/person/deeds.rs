@@ -54,7 +54,7 @@ impl Person {
                     return Ok(Some(micros(reconnects.pause.0)));
                 }
                 Due::Answer(conversation_id) => {
-                    self.write(socket, conversation_id, Says::Text, meant).await?
+                    self.write(socket, conversation_id, Says::Text, meant).await?;
                 }
                 Due::Deed => match self.part {
                     Part::Buyer => {

@@ -159,7 +159,7 @@ impl Person {
             }
             let hears = self.holds_until.is_none();
             let woken = tokio::select! {
-                heard = socket.hear(), if hears => Woken::Heard(heard),
+                frame = socket.hear(), if hears => Woken::Heard(frame),
                 arrival = next(&mut self.arrivals), if self.is_in && self.arrivals.is_some() => Woken::Arrival(arrival),
                 () = timer.as_mut(), if wake.is_some() => Woken::Due,
                 _ = self.phases.changed() => Woken::Phase,
@@ -265,7 +265,7 @@ impl Person {
     fn is_refused_entry(&self) -> bool {
         let has_conversation = self.part == Part::Agent || !self.chains.is_empty();
         let waits = !self.entry.is_empty() || !self.pending.is_empty();
-        !self.is_in && !waits && !(self.has_session && has_conversation)
+        !(self.is_in || waits || self.has_session && has_conversation)
     }
 
     /// When there is something to do although nothing comes.

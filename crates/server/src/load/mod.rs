@@ -47,7 +47,7 @@ pub(crate) async fn run(args: LoadArgs, settings: &Settings) -> anyhow::Result<(
     let seed = args.seed.unwrap_or_else(|| rng.random::<u32>().into());
     let mut progress = Progress::new(&scenario.name);
     let plan = Plan { scenario, target, tokens, people, run, seed, began: SystemClock.now() };
-    let report = deskwire_load::run(plan, &mut |live| progress.show(live)).await?;
+    let report = Box::pin(deskwire_load::run(plan, &mut |live| progress.show(live))).await?;
     progress.end();
     output::line(report.to_text().trim_end())?;
     if let Some(path) = &args.json {

@@ -26,7 +26,7 @@ impl Progress {
 
     pub(super) fn show(&mut self, live: &Live) {
         let Live { elapsed, duration, doing, sockets, messages, deliveries, rpcs, errors, .. } = live;
-        let line = format!(
+        let shown = format!(
             "{:.0} s, {doing}: {sockets} sockets, {messages} messages/s, {deliveries} deliveries/s, {rpcs} requests/s, \
              reply p99 {:.1} ms, delivery p99 {:.1} ms, {errors} errors",
             elapsed.as_secs_f64(),
@@ -36,14 +36,14 @@ impl Progress {
         if self.bar.is_hidden() {
             if *elapsed >= self.told + APART {
                 self.told = *elapsed;
-                eprintln!("{}: {line}", self.name);
+                eprintln!("{}: {shown}", self.name);
             }
             return;
         }
         let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.bar.set_length(millis(duration));
         self.bar.set_position(millis(elapsed).min(millis(duration)));
-        self.bar.set_message(line);
+        self.bar.set_message(shown);
     }
 
     pub(super) fn end(&self) {
