@@ -7,6 +7,7 @@
 pub mod bus;
 mod cards;
 mod catch_up;
+mod chance;
 mod clock;
 mod config;
 mod error;
@@ -34,6 +35,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use bus::Bus;
 pub use cards::CardSend;
+pub use chance::{Chance, SystemChance};
 pub use clock::{Clock, SystemClock};
 pub use config::ChatConfig;
 pub use error::ChatError;
@@ -54,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
     pub(crate) hub: Arc<hub::Hub>,
     pub(crate) catch_up: catch_up::CatchUp,
     pub(crate) writers: writer::Writers,
@@ -71,12 +74,19 @@ impl Chat {
         store: Store,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
         tasks: TaskTracker,
         shutdown: &CancellationToken,
     ) -> Self {
         let crashed = CancellationToken::new();
-        let hub =
-            hub::Hub::new(config.clone(), store.clone(), Arc::clone(&bus), tasks.clone(), shutdown.clone());
+        let hub = hub::Hub::new(
+            config.clone(),
+            store.clone(),
+            Arc::clone(&bus),
+            tasks.clone(),
+            shutdown.clone(),
+            chance.number(),
+        );
         bus.connect(Arc::clone(&hub) as Arc<dyn bus::Receiver>);
         let writers = writer::Writers::start(&config, &store, &bus, &clock, &tasks, &crashed);
         let catch_up = catch_up::CatchUp::start(&hub, &tasks, shutdown, &crashed);
@@ -90,6 +100,7 @@ impl Chat {
                 store,
                 bus,
                 clock,
+                chance,
                 hub,
                 catch_up,
                 writers,

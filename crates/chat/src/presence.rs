@@ -92,8 +92,9 @@ struct Lease {
     confirmed: Instant,
 }
 
-impl Default for Presences {
-    fn default() -> Self {
+impl Presences {
+    /// None yet, told under this number, which no other node has.
+    pub(crate) fn of(node: u64) -> Self {
         let state = State {
             epoch: 1,
             asked: Instant::now(),
@@ -102,11 +103,9 @@ impl Default for Presences {
             outgoing: Vec::new(),
             anew: false,
         };
-        Self { node: rand::random(), state: Mutex::new(state), wake: Notify::new() }
+        Self { node, state: Mutex::new(state), wake: Notify::new() }
     }
-}
 
-impl Presences {
     /// Under which this node tells.
     pub(crate) fn origin(&self) -> Origin {
         Origin { node: self.node, epoch: self.lock().epoch }
@@ -497,7 +496,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn someone_on_two_nodes_is_gone_when_both_say_so() {
-        let presences = Presences::default();
+        let presences = Presences::of(7);
         assert!(presences.hear(&stay(), &user("ana"), origin(1, 1), true));
         assert!(!presences.hear(&stay(), &user("ana"), origin(1, 1), true));
         assert!(!presences.hear(&stay(), &user("ana"), origin(2, 1), true));
@@ -511,7 +510,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_nodes_word_runs_out_and_a_living_ones_does_not() {
-        let presences = Presences::default();
+        let presences = Presences::of(7);
         presences.hear(&stay(), &user("ana"), origin(1, 1), true);
         presences.hear(&stay(), &user("eva"), origin(2, 1), true);
         for _ in 0..4 {
@@ -524,7 +523,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_a_node_does_not_repeat_when_it_is_back_was_true_only_before() {
-        let presences = Presences::default();
+        let presences = Presences::of(7);
         for id in ["ana", "eva"] {
             presences.hear(&stay(), &user(id), origin(1, 1), true);
         }
@@ -538,7 +537,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_not_confirmed_when_asked_anew_is_gone() {
-        let presences = Presences::default();
+        let presences = Presences::of(7);
         for id in ["ana", "eva"] {
             presences.hear(&stay(), &user(id), origin(1, 1), true);
         }
@@ -552,7 +551,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_kept_at_whom_nobody_looks() {
-        let presences = Presences::default();
+        let presences = Presences::of(7);
         let conversation = Stay::Conversation(ConversationId::new(7).unwrap());
         presences.hear(&stay(), &user("ana"), origin(1, 1), true);
         presences.hear(&conversation, &user("bo"), origin(1, 1), true);

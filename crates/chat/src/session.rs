@@ -25,11 +25,10 @@ use deskwire_protocol::{
     text::{TAG_CHARS, TEXT_CHARS, check_text},
 };
 use deskwire_store::{Bug, ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store};
-use rand::Rng as _;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
-    ChatError, Inner, Outbox, OutboxLimits,
+    Chance, ChatError, Inner, Outbox, OutboxLimits,
     bus::{Notice, Presence, Topic, Typing},
     catch_up::CaughtUp,
     event::to_wire,
@@ -760,7 +759,7 @@ pub(crate) async fn open_conversation(chat: &Inner, buyer: &Scope) -> Result<Con
     let mut tries = 0;
     loop {
         let now = chat.clock.now();
-        match chat.store.open_conversation(buyer, draw_conversation_id(), now).await {
+        match chat.store.open_conversation(buyer, draw_conversation_id(chat.chance.as_ref()), now).await {
             Err(error) if error.is_collision() && tries < 3 => tries += 1,
             outcome => return Ok(outcome?),
         }
@@ -860,10 +859,10 @@ fn check_content(content: &Content, field: &str) -> Result<(), ChatError> {
 }
 
 /// Positive, 63 bits, not to be guessed.
-fn draw_conversation_id() -> ConversationId {
-    let mut random = rand::rng();
+fn draw_conversation_id(chance: &dyn Chance) -> ConversationId {
     loop {
-        if let Some(id) = ConversationId::new(random.random_range(1_000_000_000_000_000_000..=i64::MAX)) {
+        let number = chance.within(1_000_000_000_000_000_000..=i64::MAX.cast_unsigned());
+        if let Some(id) = ConversationId::new(number.cast_signed()) {
             return id;
         }
     }

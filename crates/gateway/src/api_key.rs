@@ -2,8 +2,8 @@
 //! of it is a hash.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use deskwire_chat::Chance;
 use deskwire_store::{ApiKeyId, ApiKeyRecord};
-use rand::RngCore;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -29,10 +29,10 @@ impl std::fmt::Debug for ApiKey {
 impl ApiKey {
     /// A new one, that nobody can guess.
     #[must_use]
-    pub fn draw() -> Self {
+    pub fn draw(chance: &dyn Chance) -> Self {
         let mut secret = [0; SECRET_BYTES];
-        rand::rng().fill_bytes(&mut secret);
-        let key_id = ApiKeyId::from_number(rand::random());
+        chance.fill(&mut secret);
+        let key_id = ApiKeyId::from_number(chance.number());
         let text = format!("{PREFIX}{key_id}_{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
         Self { key_id, text }
     }
@@ -79,6 +79,8 @@ impl ApiKey {
 mod tests {
     use deskwire_protocol::{ShopId, Timestamp};
 
+    use deskwire_chat::SystemChance;
+
     use super::*;
 
     fn kept(key: &ApiKey) -> ApiKeyRecord {
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_and_known_by_its_hash() {
-        let key = ApiKey::draw();
+        let key = ApiKey::draw(&SystemChance);
         assert_eq!(key.reveal().len(), 4 + 16 + 1 + 43);
         let read = ApiKey::parse(key.reveal()).unwrap();
         assert_eq!(read, key);
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn another_secret_and_another_id_are_another_key() {
-        let (one, other) = (ApiKey::draw(), ApiKey::draw());
+        let (one, other) = (ApiKey::draw(&SystemChance), ApiKey::draw(&SystemChance));
         assert!(!other.is(&kept(&one)));
         let secret_of = |key: &ApiKey| key.reveal()[21..].to_owned();
         let mixed = ApiKey::parse(&format!("dwk_{}_{}", one.key_id(), secret_of(&other))).unwrap();
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_has_another_form_is_no_key() {
-        let key = ApiKey::draw().reveal().to_owned();
+        let key = ApiKey::draw(&SystemChance).reveal().to_owned();
         let (start, secret) = key.split_at(21);
         for text in [
             "",
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown_by_accident() {
-        let key = ApiKey::draw();
+        let key = ApiKey::draw(&SystemChance);
         assert!(!format!("{key:?}").contains(&key.reveal()[21..]));
     }
 }

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
-use deskwire_chat::{Hold, OutboxLimits, Room};
+use deskwire_chat::{Chance, Hold, OutboxLimits, Room};
 use deskwire_protocol::{
     CloseCode, Codec, ErrorObject, ErrorType, Inbound as Frame, Method, MethodName, Params, Refused, Request,
     SessionId,
@@ -356,7 +356,7 @@ async fn enter(gate: &Arc<Gate>, codec: Codec, claims: &Claims) -> Result<Entere
         name: claims.name.clone(),
         locale: claims.locale.clone(),
     };
-    let session_id = new_session_id().map_err(|error| refusal::internal(&error))?;
+    let session_id = new_session_id(gate.chance.as_ref()).map_err(|error| refusal::internal(&error))?;
     let limits = OutboxLimits { events: gate.config.outbox_events, bytes: gate.config.outbox_bytes };
     let session = gate.chat.join(user.clone(), claims.shop.clone(), codec, limits);
     let caller = Arc::new(Caller::new(gate.clone(), session, scope, user, codec, session_id, claims));
@@ -445,8 +445,8 @@ fn start_result(caller: &Caller, resumed: Vec<Resumed>) -> StartResult {
     }
 }
 
-fn new_session_id() -> Result<SessionId, deskwire_protocol::ids::IdError> {
-    SessionId::new(format!("{:032x}", rand::random::<u128>()))
+fn new_session_id(chance: &dyn Chance) -> Result<SessionId, deskwire_protocol::ids::IdError> {
+    SessionId::new(format!("{:032x}", chance.long_number()))
 }
 
 /// Nothing before the session may take longer than a request may.

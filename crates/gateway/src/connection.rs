@@ -198,7 +198,7 @@ impl Watch {
     fn new(caller: &Caller) -> Self {
         let now = Instant::now();
         Self {
-            heartbeat: Heartbeat::new(now, caller.gate.config.ping_interval),
+            heartbeat: Heartbeat::new(now, caller.gate.config.ping_interval, caller.gate.chance.as_ref()),
             expire_millis: caller.expire_time().millis(),
             expire_at: expire_at(caller, now),
             told: false,
@@ -228,7 +228,8 @@ impl Watch {
             tell_expiry(caller);
         }
         let config = &caller.gate.config;
-        match self.heartbeat.tick(now, config.ping_interval, config.ping_timeout) {
+        match self.heartbeat.tick(now, config.ping_interval, config.ping_timeout, caller.gate.chance.as_ref())
+        {
             Beat::Rest => None,
             Beat::Ping => ping(socket, config.ping_timeout).await,
             Beat::Missed => Some(Ending::Close(CloseCode::HeartbeatMissed, Condition::Orderly)),

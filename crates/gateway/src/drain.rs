@@ -55,7 +55,7 @@ async fn tell(gate: &Gate) {
             sleep(gate.config.drain_pause).await;
         }
         for caller in callers {
-            caller.drain(rand::random_range(0..=spread));
+            caller.drain(gate.chance.within(0..=spread));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deskwire_chat::{Chat, Clock};
+use deskwire_chat::{Chance, Chat, Clock};
 use deskwire_store::Store;
 use deskwire_workbench::Workbench;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,6 +19,7 @@ pub(crate) struct Gate {
     pub(crate) store: Store,
     pub(crate) keys: TokenKeys,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
     pub(crate) rest: Rest,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) metrics: Metrics,

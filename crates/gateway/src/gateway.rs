@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use deskwire_chat::{Chat, Clock};
+use deskwire_chat::{Chance, Chat, Clock};
 use deskwire_store::Store;
 use deskwire_workbench::Workbench;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -37,6 +37,8 @@ pub struct Services {
     pub keys: TokenKeys,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What ids, secrets and pauses are drawn from.
+    pub chance: Arc<dyn Chance>,
     /// What `/metrics` shows; its recorder must be installed before [`Gateway::bind`].
     pub metrics: PrometheusHandle,
     /// Where requests run.
@@ -61,7 +63,7 @@ impl Gateway {
             listen(config.listen).map_err(|source| GatewayError::Bind { address: config.listen, source })?;
         let places = Arc::new(Semaphore::new(config.max_sockets.min(Semaphore::MAX_PERMITS)));
         let arrivals = Arrivals::new(&config);
-        let Services { chat, workbench, store, keys, clock, metrics, tasks } = services;
+        let Services { chat, workbench, store, keys, clock, chance, metrics, tasks } = services;
         let gate = Arc::new(Gate {
             rest: Rest::new(config.rest.clone()),
             config,
@@ -70,6 +72,7 @@ impl Gateway {
             store,
             keys,
             clock,
+            chance,
             prometheus: metrics,
             metrics: Metrics::new(),
             tasks,

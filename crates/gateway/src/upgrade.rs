@@ -2,7 +2,7 @@
 //! because axum's own hides the stream: a frame that is too large can then not be answered by a close frame that the
 //! client gets to see, and shared bytes not be written without a copy.
 
-use std::{future::Future, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{future::Future, ops::RangeInclusive, sync::Arc};
 
 use axum::{
     body::Body,
@@ -12,7 +12,6 @@ use axum::{
 use deskwire_protocol::Codec;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use rand::Rng;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{handshake::derive_accept_key, protocol::Role, protocol::WebSocketConfig},
@@ -31,7 +30,7 @@ const READ_BUFFER_BYTES: usize = 512;
 const MAX_WRITE_BUFFER_BYTES: usize = 4096;
 
 /// When whoever is refused because there are too many may come again.
-const RETRY_AFTER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
+const RETRY_AFTER_MS: RangeInclusive<u64> = 1_000..=5_000;
 
 /// `GET /v1/ws`.
 pub(crate) async fn upgrade(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response<Body> {
@@ -43,6 +42,7 @@ pub(crate) async fn upgrade(State(gate): State<Arc<Gate>>, request: Request<Body
 fn admit(gate: &Arc<Gate>, mut request: Request<Body>) -> Result<Response<Body>, Response<Body>> {
     if gate.draining.is_cancelled() {
         return Err(retry_later(
+            gate,
             "draining",
             "this node is about to end: connect again, and reach another one",
         ));
@@ -52,10 +52,15 @@ fn admit(gate: &Arc<Gate>, mut request: Request<Body>) -> Result<Response<Body>,
     let choice = choose_codec(request.headers())?;
     let claims = bearer(request.headers(), gate)?;
     let Ok(place) = gate.places.clone().try_acquire_owned() else {
-        return Err(retry_later("sockets", "this node holds as many sockets as it may: come again later"));
+        return Err(retry_later(
+            gate,
+            "sockets",
+            "this node holds as many sockets as it may: come again later",
+        ));
     };
     if !gate.arrivals.admit() {
         return Err(retry_later(
+            gate,
             "rate",
             "too many connect at once: come again after the time in Retry-After",
         ));
@@ -203,10 +208,9 @@ pub(crate) fn switching(key: &HeaderValue, choice: &Choice) -> Result<Response<B
 
 /// When to come again is drawn for each, so that a crowd that is sent away does not come back as one. The header knows
 /// whole seconds only; the body has the time to the millisecond.
-fn retry_later(reason: &'static str, sentence: &str) -> Response<Body> {
+fn retry_later(gate: &Gate, reason: &'static str, sentence: &str) -> Response<Body> {
     metrics::upgrade_refused(reason);
-    let wait = rand::rng().random_range(RETRY_AFTER);
-    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let wait_ms = gate.chance.within(RETRY_AFTER_MS);
     let body = serde_json::json!({ "error": sentence, "retry_after_ms": wait_ms });
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, &body);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));

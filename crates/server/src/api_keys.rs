@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
-use deskwire_chat::{Clock, SystemClock};
+use deskwire_chat::{Clock, SystemChance, SystemClock};
 use deskwire_gateway::ApiKey;
 use deskwire_protocol::order::{Editor, EditorKind};
 use deskwire_store::{ApiKeyRecord, ApiScope, Store};
@@ -41,7 +41,7 @@ async fn done(command: ApiKeyCommand, settings: &Settings, store: &Store) -> any
 }
 
 async fn create(args: ApiKeyCreateArgs, store: &Store) -> anyhow::Result<Vec<String>> {
-    let key = ApiKey::draw();
+    let key = ApiKey::draw(&SystemChance);
     let mut scopes: BTreeSet<ApiScope> = args.scopes.into_iter().flat_map(|Scopes(scopes)| scopes).collect();
     if scopes.is_empty() {
         scopes.extend(ApiScope::ALL);

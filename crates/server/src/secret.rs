@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use rand::RngCore;
+use deskwire_chat::{Chance as _, SystemChance};
 
 /// The least length of a secret: that of HS256's hash.
 pub(crate) const SECRET_BYTES: usize = 32;
@@ -53,7 +53,7 @@ pub(crate) fn read_or_make(data_dir: &Path) -> anyhow::Result<String> {
     }
     make_data_dir(data_dir)?;
     let path = data_dir.join(FILE);
-    let draft = data_dir.join(format!("{FILE}.{:016x}", rand::rng().next_u64()));
+    let draft = data_dir.join(format!("{FILE}.{:016x}", SystemChance.number()));
     let placed = write_draft(&draft).and_then(|()| fs::hard_link(&draft, &path));
     let removed = fs::remove_file(&draft);
     match placed {
@@ -70,7 +70,7 @@ pub(crate) fn read_or_make(data_dir: &Path) -> anyhow::Result<String> {
 
 fn write_draft(draft: &Path) -> io::Result<()> {
     let mut bytes = [0; SECRET_BYTES];
-    rand::rng().fill_bytes(&mut bytes);
+    SystemChance.fill(&mut bytes);
     let mut text = String::with_capacity(2 * SECRET_BYTES + 1);
     for byte in bytes {
         text += &format!("{byte:02x}");

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, net::SocketAddr, path::Path, sync::Arc, time::Duration
 
 use anyhow::{Context, bail};
 use deskwire_chat::{
-    Bus, Chat, Clock, SystemClock,
+    Bus, Chance, Chat, Clock, SystemChance, SystemClock,
     bus::{InProcess, RedisBus},
 };
 use deskwire_gateway::{Gateway, Services, TlsFiles};
@@ -39,6 +39,7 @@ enum Ending {
 pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     let tasks = TaskTracker::new();
     let shutdown = CancellationToken::new();
 
@@ -46,7 +47,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let keys = tokens::keys(settings, Missing::Make)?;
     let store = open_store(settings).await?;
     let metrics = telemetry::metrics(&tasks, shutdown.clone())?;
-    let redis = open_redis(settings, &tasks, &shutdown).await?;
+    let redis = open_redis(settings, &chance, &tasks, &shutdown).await?;
     let bus_crashed = redis.as_ref().map(|bus| bus.crashed().clone()).unwrap_or_default();
     let bus: Arc<dyn Bus> = match redis {
         Some(redis) => redis,
@@ -57,10 +58,17 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         store.clone(),
         bus,
         Arc::clone(&clock),
+        Arc::clone(&chance),
         tasks.clone(),
         &shutdown,
     );
-    let workbench = Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), settings.workbench()?)?;
+    let workbench = Workbench::new(
+        store.clone(),
+        chat.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&chance),
+        settings.workbench()?,
+    )?;
     let seeded = settings.demo && demo::seed(&store, &workbench, clock.now()).await?;
     workbench.start(&tasks);
     // Whoever sits at a terminal is told how to talk, and whoever starts it for the first time; not every log of a later
@@ -73,6 +81,7 @@ pub(crate) async fn serve(settings: &Settings) -> anyhow::Result<()> {
         store: store.clone(),
         keys,
         clock,
+        chance,
         metrics,
         tasks: tasks.clone(),
     };
@@ -179,6 +188,7 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 /// Joins the other nodes, where there is a Redis to do it by. It need not be there now: sooner or later it is.
 async fn open_redis(
     settings: &Settings,
+    chance: &Arc<dyn Chance>,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Option<Arc<RedisBus>>> {
@@ -186,7 +196,8 @@ async fn open_redis(
     if !settings.database_url().starts_with("postgres") {
         tracing::warn!("nodes that Redis joins must share a database, and SQLite is this node's alone");
     }
-    let bus = RedisBus::start(config, tasks, shutdown).context("`redis_url` cannot be used")?;
+    let bus =
+        RedisBus::start(config, Arc::clone(chance), tasks, shutdown).context("`redis_url` cannot be used")?;
     bus.tried().await;
     Ok(Some(bus))
 }

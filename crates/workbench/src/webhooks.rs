@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use deskwire_chat::Chance;
 use deskwire_protocol::{
     ShopId, Timestamp, UserId,
     coupon::{Claim, Coupon},
@@ -118,6 +119,7 @@ impl Workbench {
             what_happened(loaded, changes).into_iter().filter(|happened| wanted(happened.kind())).collect();
         let orders = self.orders_told(shop_id, loaded, changes, &happened);
         let sequences = Sequences::new(loaded, changes);
+        let teller = Teller { chance: self.chance(), now };
         happened
             .into_iter()
             .filter_map(|happened| {
@@ -125,30 +127,30 @@ impl Workbench {
                 match happened {
                     Happened::Order(_, record) => {
                         let order = orders.get(&record.order.id)?;
-                        event(kind, now, Some(record.version + 1), &OfOrder { order })
+                        teller.event(kind, Some(record.version + 1), &OfOrder { order })
                     }
                     Happened::Note(OrderRecord { order, note, version, .. }) => {
                         let data = OfNote { order_id: &order.id, seller_note: note.as_ref() };
-                        event(kind, now, Some(version + 1), &data)
+                        teller.event(kind, Some(version + 1), &data)
                     }
                     Happened::Package(PackageRecord { package, .. }) => {
-                        event(kind, now, sequences.of_order(&package.order_id), &OfPackage { package })
+                        teller.event(kind, sequences.of_order(&package.order_id), &OfPackage { package })
                     }
                     Happened::Return(_, ReturnRequestRecord { request, .. }) => {
                         let sequence = sequences.of_order(&request.order_id);
                         let request = &self.complete_return(shop_id, request.clone(), Side::Shop);
-                        event(kind, now, sequence, &OfReturn { request })
+                        teller.event(kind, sequence, &OfReturn { request })
                     }
                     Happened::Product(record) => {
                         let product = &self.complete_product(shop_id, record.clone());
-                        event(kind, now, Some(record.version + 1), &OfProduct { product })
+                        teller.event(kind, Some(record.version + 1), &OfProduct { product })
                     }
                     Happened::Coupon(record) => {
                         let coupon = &self.complete_coupon(shop_id, record, now);
-                        event(kind, now, Some(record.version + 1), &OfCoupon { coupon })
+                        teller.event(kind, Some(record.version + 1), &OfCoupon { coupon })
                     }
                     Happened::Claim(_, ClaimRecord { buyer_id, claim, message_id: _ }) => {
-                        event(kind, now, sequences.of_coupon(claim), &OfClaim { buyer_id, claim })
+                        teller.event(kind, sequences.of_coupon(claim), &OfClaim { buyer_id, claim })
                     }
                 }
             })
@@ -196,8 +198,8 @@ impl Workbench {
 
 /// The event by which someone tries a webhook.
 #[must_use]
-pub fn ping(webhook_id: &WebhookId, now: Timestamp) -> Option<WebhookEventRecord> {
-    event(WebhookEventType::Ping, now, None, &OfPing { webhook_id })
+pub fn ping(webhook_id: &WebhookId, chance: &dyn Chance, now: Timestamp) -> Option<WebhookEventRecord> {
+    Teller { chance, now }.event(WebhookEventType::Ping, None, &OfPing { webhook_id })
 }
 
 /// What follows from the changes, in the order of orders, parcels, returns, products, coupons, claims.
@@ -298,31 +300,45 @@ impl<'a> Sequences<'a> {
     }
 }
 
-fn event(
-    kind: WebhookEventType,
+/// Makes events, as webhooks are told them.
+struct Teller<'c> {
+    chance: &'c dyn Chance,
     now: Timestamp,
-    sequence: Option<i64>,
-    data: &impl Serialize,
-) -> Option<WebhookEventRecord> {
-    let timestamp = jiff::Timestamp::from_millisecond(now.millis()).map(|time| format!("{time:.3}"));
-    let body = match timestamp {
-        Ok(timestamp) => serde_json::to_string(&Body { kind, timestamp, sequence, data }),
-        Err(problem) => {
-            tracing::error!(%kind, %problem, "an event for webhooks has no time and is left out");
-            return None;
+}
+
+impl Teller<'_> {
+    fn event(
+        &self,
+        kind: WebhookEventType,
+        sequence: Option<i64>,
+        data: &impl Serialize,
+    ) -> Option<WebhookEventRecord> {
+        match self.try_event(kind, sequence, data) {
+            Ok(event) => Some(event),
+            Err(problem) => {
+                tracing::error!(%kind, problem, "an event for webhooks cannot be written and is left out");
+                None
+            }
         }
-    };
-    match body {
-        Ok(body) => Some(WebhookEventRecord { kind, body }),
-        Err(problem) => {
-            tracing::error!(%kind, %problem, "an event for webhooks cannot be written and is left out");
-            None
-        }
+    }
+
+    fn try_event(
+        &self,
+        kind: WebhookEventType,
+        sequence: Option<i64>,
+        data: &impl Serialize,
+    ) -> Result<WebhookEventRecord, Box<dyn std::error::Error>> {
+        // Nobody guesses it, and no two are alike.
+        let event_id = format!("msg_{:032x}", self.chance.long_number()).parse()?;
+        let timestamp = jiff::Timestamp::from_millisecond(self.now.millis())?;
+        let body = Body { kind, timestamp: format!("{timestamp:.3}"), sequence, data };
+        Ok(WebhookEventRecord { event_id, kind, body: serde_json::to_string(&body)? })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use deskwire_chat::SystemChance;
     use deskwire_protocol::{
         ids::WebhookId,
         order::{Editor, EditorKind, OrderStatus},
@@ -438,7 +454,7 @@ mod tests {
     #[test]
     fn a_body_says_what_when_and_with_what() {
         let id = WebhookId::new("wh_1").unwrap();
-        let ping = ping(&id, Timestamp::from_millis(1_764_000_000_000)).unwrap();
+        let ping = ping(&id, &SystemChance, Timestamp::from_millis(1_764_000_000_000)).unwrap();
         assert_eq!(ping.kind, WebhookEventType::Ping);
         assert_eq!(
             ping.body,

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use deskwire_chat::{Chat, Clock, bus, spawn_vital};
+use deskwire_chat::{Chance, Chat, Clock, bus, spawn_vital};
 use deskwire_protocol::{
     Role, ShopId, Timestamp, UserId,
     card::ThingKind,
@@ -37,6 +37,7 @@ struct Inner {
     store: Store,
     chat: Chat,
     clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
     config: WorkbenchConfig,
     speeches: Speeches,
     intake: Intake,
@@ -99,6 +100,7 @@ impl Workbench {
         store: Store,
         chat: Chat,
         clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
         config: WorkbenchConfig,
     ) -> Result<Self, LocaleError> {
         let speeches = Speeches::load()?;
@@ -108,6 +110,7 @@ impl Workbench {
                 store,
                 chat,
                 clock,
+                chance,
                 config,
                 speeches,
                 intake,
@@ -191,12 +194,16 @@ impl Workbench {
         &self.inner.owed
     }
 
+    pub(crate) fn chance(&self) -> &dyn Chance {
+        self.inner.chance.as_ref()
+    }
+
     /// A new id: nobody guesses it, and ids made later sort later.
     pub(crate) fn draw_id<T: FromStr<Err: std::fmt::Display>>(
         &self,
         kind: &str,
     ) -> Result<T, WorkbenchError> {
-        let id = format!("{kind}-{:x}-{:016x}", self.now().millis(), rand::random::<u64>());
+        let id = format!("{kind}-{:x}-{:016x}", self.now().millis(), self.inner.chance.number());
         id.parse().map_err(|problem| WorkbenchError::invalid("id", problem))
     }
 

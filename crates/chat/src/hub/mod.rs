@@ -62,6 +62,7 @@ impl Hub {
         bus: Arc<dyn Bus>,
         tasks: TaskTracker,
         shutdown: CancellationToken,
+        node: u64,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -70,7 +71,7 @@ impl Hub {
             topics: Topics::new(bus),
             dirty: Dirty::default(),
             shelf: Shelf::default(),
-            presences: Presences::default(),
+            presences: Presences::of(node),
             sweep_now: Notify::new(),
             slots: DashMap::new(),
             listeners: DashMap::new(),

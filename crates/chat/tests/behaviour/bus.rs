@@ -7,7 +7,7 @@ use std::{
 };
 
 use deskwire_chat::{
-    Bus,
+    Bus, SystemChance,
     bus::{Event, InProcess, Notice, Read, Receiver, RedisBus, RedisConfig, Topic},
 };
 use deskwire_protocol::{
@@ -98,7 +98,7 @@ impl BusNode {
     /// Connected, if Redis is there.
     pub(crate) async fn on_redis(config: RedisConfig) -> Self {
         let shutdown = CancellationToken::new();
-        let bus = RedisBus::start(config, &TaskTracker::new(), &shutdown).unwrap();
+        let bus = RedisBus::start(config, Arc::new(SystemChance), &TaskTracker::new(), &shutdown).unwrap();
         let node = Self::until(Arc::clone(&bus) as Arc<dyn Bus>, shutdown);
         soon("the first try to connect", bus.tried()).await;
         node

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use deskwire_chat::{
-    Bus, Chat, ChatConfig, Clock, OutboxLimits, Session,
+    Bus, Chat, ChatConfig, Clock, OutboxLimits, Session, SystemChance,
     bus::{BusError, InProcess, InProcessNode, Notice, Receiver, Topic, Trouble},
 };
 use deskwire_protocol::{
@@ -132,8 +132,15 @@ impl World {
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let chat =
-            Chat::start(config, store.clone(), Arc::clone(&bus) as Arc<dyn Bus>, clock, tasks, &shutdown);
+        let chat = Chat::start(
+            config,
+            store.clone(),
+            Arc::clone(&bus) as Arc<dyn Bus>,
+            clock,
+            Arc::new(SystemChance),
+            tasks,
+            &shutdown,
+        );
         Node { chat, store, bus, clock: Arc::clone(&self.clock), _shutdown: shutdown.drop_guard() }
     }
 }

@@ -265,14 +265,14 @@ async fn create(call: Call, (): (), Body(create): Body<WebhookCreate>) -> Result
     let WebhookCreate { url, events } = create;
     check(&call, &url)?;
     let now = call.gate.clock.now();
-    let webhook_id = format!("wh_{:032x}", rand::random::<u128>());
+    let webhook_id = format!("wh_{:032x}", call.gate.chance.long_number());
     let webhook = WebhookRecord {
         webhook_id: webhook_id.parse().map_err(|problem| refusal::internal(&problem))?,
         shop_id: call.bearer.shop_id().clone(),
         url,
         events,
         status: WebhookStatus::Enabled,
-        secret: draw_secret(),
+        secret: draw_secret(call.gate.chance.as_ref()),
         older_secret: None,
         failing_since: None,
         create_time: now,
@@ -339,8 +339,9 @@ async fn rotate_secret(
     let now = call.gate.clock.now();
     let until = now.plus(call.gate.config.webhooks.older_secret_for);
     let audit = audit(&call, "webhooks.rotate_secret", &webhook_id, AuditResult::Changed, now);
+    let secret = draw_secret(call.gate.chance.as_ref());
     let change = move |webhook: &mut WebhookRecord| {
-        let older = std::mem::replace(&mut webhook.secret, draw_secret());
+        let older = std::mem::replace(&mut webhook.secret, secret);
         webhook.older_secret = Some((older, until));
         webhook.update_time = now;
     };
@@ -351,7 +352,7 @@ async fn rotate_secret(
 async fn test(call: Call, webhook_id: WebhookId, (): ()) -> Result<Shown<DeliveryResult>, Refusal> {
     let (store, now) = (&call.gate.store, call.gate.clock.now());
     let shop_id = call.bearer.shop_id();
-    let ping = deskwire_workbench::webhook_ping(&webhook_id, now)
+    let ping = deskwire_workbench::webhook_ping(&webhook_id, call.gate.chance.as_ref(), now)
         .ok_or_else(|| ErrorObject::from(ErrorType::Internal))?;
     match store.tell_webhook(shop_id, &webhook_id, &ping, now).await.map_err(of_store)? {
         Some(delivery) => Ok(Shown(DeliveryResult { delivery })),

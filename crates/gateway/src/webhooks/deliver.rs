@@ -131,7 +131,7 @@ impl Round {
             duration: Duration::ZERO,
             answer: Answer::Nothing("the attempt broke off".into()),
         });
-        let result = judge(&delivery, tried, rand::random(), gate.clock.now(), &gate.config.webhooks);
+        let result = judge(&delivery, tried, gate.chance.fraction(), gate.clock.now(), &gate.config.webhooks);
         let well = result.outcome == DeliveryOutcome::Delivered;
         let outcome = match result.outcome {
             DeliveryOutcome::Delivered => "delivered",

@@ -1,6 +1,7 @@
 //! Signatures as Standard Webhooks has them: HMAC-SHA256 over `{id}.{timestamp}.{body}`, one for each secret that is good.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use deskwire_chat::Chance;
 use deskwire_protocol::ids::WebhookEventId;
 use deskwire_store::WebhookSecret;
 use ring::hmac;
@@ -15,8 +16,9 @@ const SECRET_BYTES: usize = 32;
 pub(crate) struct SecretError;
 
 /// A new secret.
-pub(crate) fn draw_secret() -> WebhookSecret {
-    let bytes: [u8; SECRET_BYTES] = rand::random();
+pub(crate) fn draw_secret(chance: &dyn Chance) -> WebhookSecret {
+    let mut bytes = [0; SECRET_BYTES];
+    chance.fill(&mut bytes);
     WebhookSecret::new(format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes)))
 }
 
@@ -42,6 +44,8 @@ pub(crate) fn sign<'a>(
 
 #[cfg(test)]
 mod tests {
+    use deskwire_chat::SystemChance;
+
     use super::*;
 
     /// The example of the specification and of its libraries' tests.
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_library_of_the_specification_takes_what_is_signed_with_either_secret() {
-        let (older, newer) = (draw_secret(), draw_secret());
+        let (older, newer) = (draw_secret(&SystemChance), draw_secret(&SystemChance));
         let body = r#"{"type":"order.updated","data":{"ü":"👟"}}"#;
         let now = time();
         let signature = sign([&newer, &older].into_iter(), &id("msg_1"), now, body).unwrap();
@@ -79,7 +83,7 @@ mod tests {
             library.verify(body.as_bytes(), &headers).unwrap();
             assert!(library.verify(b"{}", &headers).is_err());
         }
-        let stranger = standardwebhooks::Webhook::new(draw_secret().reveal()).unwrap();
+        let stranger = standardwebhooks::Webhook::new(draw_secret(&SystemChance).reveal()).unwrap();
         assert!(stranger.verify(body.as_bytes(), &headers).is_err());
     }
 
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_new_secret_is_like_no_other_and_is_not_shown() {
-        let (one, other) = (draw_secret(), draw_secret());
+        let (one, other) = (draw_secret(&SystemChance), draw_secret(&SystemChance));
         assert_ne!(one, other);
         let key = BASE64_STANDARD.decode(one.reveal().strip_prefix("whsec_").unwrap()).unwrap();
         assert_eq!(key.len(), 32);

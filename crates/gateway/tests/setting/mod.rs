@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deskwire_chat::{Chat, ChatConfig, Clock, SystemClock, bus::InProcess};
+use deskwire_chat::{Chance, Chat, ChatConfig, Clock, SystemChance, SystemClock, bus::InProcess};
 use deskwire_gateway::{Claims, Gateway, GatewayConfig, Services, TokenKeys};
 use deskwire_protocol::{CloseCode, Role, ShopId, UserId};
 use deskwire_store::{Store, StoreConfig};
@@ -54,25 +54,34 @@ impl Setting {
         let store = Store::open(&StoreConfig::at(format!("sqlite://{}", path.display()))).await.unwrap();
         store.migrate().await.unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let chance: Arc<dyn Chance> = Arc::new(SystemChance);
         let chat = Chat::start(
             ChatConfig::default(),
             store.clone(),
             InProcess::alone(),
             Arc::clone(&clock),
+            Arc::clone(&chance),
             tasks.clone(),
             // Chat outlives the gateway's drain.
             &CancellationToken::new(),
         );
         let recorder = PrometheusBuilder::new().build_recorder();
         let config_beside = WorkbenchConfig::usual().unwrap();
-        let workbench =
-            Workbench::new(store.clone(), chat.clone(), Arc::clone(&clock), config_beside).unwrap();
+        let workbench = Workbench::new(
+            store.clone(),
+            chat.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&chance),
+            config_beside,
+        )
+        .unwrap();
         let services = Services {
             chat,
             workbench,
             store: store.clone(),
             keys: TokenKeys::hs256(KID, SECRET),
             clock,
+            chance,
             metrics: recorder.handle(),
             tasks: tasks.clone(),
         };

@@ -5,14 +5,13 @@ mod show;
 mod talk;
 mod wire;
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use deskwire_chat::{Clock, SystemClock};
+use deskwire_chat::{Chance as _, Clock, SystemChance, SystemClock};
 use deskwire_gateway::{TlsFiles, TokenKeys, client_tls};
 use deskwire_protocol::{ClientMessageId, CloseCode, Codec, UserId};
 use futures::{SinkExt, StreamExt};
-use rand::Rng;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines, Stdin},
     net::TcpStream,
@@ -114,7 +113,7 @@ pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Resul
             Err(error) => {
                 let Some(told) = retry_after(&error) else { return Err(explained(&client.url, error)) };
                 say("* the server takes nobody now; connecting again")?;
-                tokio::time::sleep(spread(told, 1.0..1.25)).await;
+                tokio::time::sleep(spread(told, 1.0..=1.25)).await;
             }
         }
     };
@@ -132,7 +131,7 @@ pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Resul
         if began.elapsed() > LONGEST_PAUSE {
             pause = FIRST_PAUSE;
         }
-        let mut wait = spread(client.talk.draining.take().unwrap_or(pause), 0.5..1.5);
+        let mut wait = spread(client.talk.draining.take().unwrap_or(pause), 0.5..=1.5);
         socket = loop {
             if client.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
                 bail!("{} messages were not acknowledged", client.talk.unacknowledged());
@@ -144,7 +143,7 @@ pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Resul
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // Whoever was told a time is not back before it.
                     wait = retry_after(&error)
-                        .map_or_else(|| spread(pause, 0.5..1.5), |told| spread(told, 1.0..1.25));
+                        .map_or_else(|| spread(pause, 0.5..=1.5), |told| spread(told, 1.0..=1.25));
                     tracing::debug!(%error, "no connection yet");
                 }
             }
@@ -153,8 +152,8 @@ pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Resul
 }
 
 /// Many clients lose one server at once, and must not all be back at once.
-fn spread(wait: Duration, share: Range<f64>) -> Duration {
-    wait.mul_f64(rand::rng().random_range(share))
+fn spread(wait: Duration, share: RangeInclusive<f64>) -> Duration {
+    SystemChance.vary(wait, share)
 }
 
 /// When the server that refused an upgrade wants it tried again; none where it does not say so in seconds.
@@ -184,7 +183,7 @@ fn tokens_of(args: &ConnectArgs, settings: &Settings, sub: &UserId) -> anyhow::R
 
 /// 128 random bits: unique without asking anyone.
 fn new_message_id() -> ClientMessageId {
-    let id = format!("c-{:032x}", rand::rng().random::<u128>());
+    let id = format!("c-{:032x}", SystemChance.long_number());
     #[expect(clippy::expect_used, reason = "34 letters and digits are always an id")]
     ClientMessageId::new(id).expect("an id")
 }

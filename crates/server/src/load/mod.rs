@@ -5,11 +5,10 @@ mod progress;
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
-use deskwire_chat::{Clock, SystemClock};
+use deskwire_chat::{Chance as _, Clock, SystemChance, SystemClock};
 use deskwire_gateway::{TlsFiles, TokenKeys, client_tls};
 use deskwire_load::{LoadError, Plan, Scenario, Target, TokenSource, Tokens, Who};
 use deskwire_protocol::ShopId;
-use rand::Rng;
 use tokio_tungstenite::Connector;
 
 use crate::{
@@ -41,10 +40,9 @@ pub(crate) async fn run(args: LoadArgs, settings: &Settings) -> anyhow::Result<(
     }
     let tokens = tokens_of(&args, settings)?;
     let target = target(&args, settings).await?;
-    let mut rng = rand::rng();
-    let run = format!("load-{:08x}", rng.random::<u32>());
+    let run = format!("load-{:016x}", SystemChance.number());
     let people = args.people.clone().unwrap_or_else(|| run.clone());
-    let seed = args.seed.unwrap_or_else(|| rng.random::<u32>().into());
+    let seed = args.seed.unwrap_or_else(|| SystemChance.within(0..=u32::MAX.into()));
     let mut progress = Progress::new(&scenario.name);
     let plan = Plan { scenario, target, tokens, people, run, seed, began: SystemClock.now() };
     let report = Box::pin(deskwire_load::run(plan, &mut |live| progress.show(live))).await?;

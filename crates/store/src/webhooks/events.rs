@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use deskwire_protocol::{
     ShopId, Timestamp,
-    ids::{WebhookDeliveryId, WebhookEventId, WebhookId},
+    ids::{WebhookDeliveryId, WebhookId},
     webhook::{Subscription, WebhookDelivery, WebhookDeliveryStatus, WebhookStatus},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
@@ -12,8 +12,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
 use super::record::{WebhookEventRecord, WebhookRecord};
 use crate::{Store, StoreError, row, sql::ROWS};
 
-/// An event's id, and the webhooks that it goes to.
-type Addressed<'a> = (WebhookEventId, Vec<&'a WebhookId>, &'a WebhookEventRecord);
+/// An event, and the webhooks that it goes to.
+type Addressed<'a> = (&'a WebhookEventRecord, Vec<&'a WebhookId>);
 
 impl Store {
     /// The shop's webhooks that are told anything: one short query, since every change asks it.
@@ -50,7 +50,7 @@ impl Store {
             let wants = |(_, events): &&(WebhookId, Subscription)| events.wants(event.kind);
             let to: Vec<&WebhookId> = webhooks.iter().filter(wants).map(|(id, _)| id).collect();
             if !to.is_empty() {
-                wanted.push((draw_event_id()?, to, event));
+                wanted.push((event, to));
             }
         }
         for events in wanted.chunks(ROWS) {
@@ -71,8 +71,7 @@ impl Store {
         let webhook = self.lock_webhook(&transaction, shop_id, webhook_id).await?;
         let enabled = |webhook: &WebhookRecord| webhook.status == WebhookStatus::Enabled;
         let Some(webhook) = webhook.filter(enabled) else { return Ok(None) };
-        let event_id = draw_event_id()?;
-        let addressed = [(event_id.clone(), vec![&webhook.webhook_id], event)];
+        let addressed = [(event, vec![&webhook.webhook_id])];
         let delivery_id = self.insert_events(&transaction, shop_id, &addressed, now).await?;
         transaction.commit().await?;
         self.webhook_events_written().notify_one();
@@ -81,7 +80,7 @@ impl Store {
         Ok(Some(WebhookDelivery {
             delivery_id,
             webhook_id: webhook.webhook_id,
-            event_id,
+            event_id: event.event_id.clone(),
             event_type: event.kind,
             status: WebhookDeliveryStatus::Pending,
             next_attempt_time: Some(now),
@@ -99,9 +98,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<WebhookDeliveryId>, StoreError> {
         let mut params = self.params();
-        let rows = params.rows(events.iter().map(|(event_id, _, event)| {
+        let rows = params.rows(events.iter().map(|(event, _)| {
             vec![
-                event_id.as_str().into(),
+                event.event_id.as_str().into(),
                 shop_id.as_str().into(),
                 event.kind.as_str().into(),
                 event.body.as_str().into(),
@@ -118,8 +117,8 @@ impl Store {
         }
 
         let mut deliveries: Vec<Vec<Value>> = Vec::with_capacity(events.len());
-        for (event_id, to, _) in events {
-            let number = numbers.get(event_id.as_str()).copied();
+        for (event, to) in events {
+            let number = numbers.get(event.event_id.as_str()).copied();
             let number = number.ok_or_else(|| StoreError::corrupt("webhook_event", "was not numbered"))?;
             for webhook_id in to {
                 deliveries.push(vec![webhook_id.as_str().into(), number.into(), now.millis().into()]);
@@ -140,10 +139,4 @@ impl Store {
         }
         Ok(last)
     }
-}
-
-/// Nobody guesses it, and no two are alike.
-fn draw_event_id() -> Result<WebhookEventId, StoreError> {
-    let id = format!("msg_{:032x}", rand::random::<u128>());
-    id.parse().map_err(|problem| StoreError::corrupt("webhook_event", problem))
 }

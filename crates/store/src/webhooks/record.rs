@@ -110,6 +110,8 @@ impl WebhookRecord {
 /// What webhooks are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEventRecord {
+    /// By which receivers tell it from others; unique.
+    pub event_id: WebhookEventId,
     /// Of which type.
     pub kind: WebhookEventType,
     /// The body, JSON, as it is sent every time.

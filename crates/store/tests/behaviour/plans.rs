@@ -129,7 +129,12 @@ async fn ask_all_of_webhooks(store: &Store) {
         result: AuditResult::Created,
         detail: None,
     };
-    let ping = || WebhookEventRecord { kind: WebhookEventType::Ping, body: "{}".into() };
+    let mut drawn = 0..;
+    let mut ping = || WebhookEventRecord {
+        event_id: format!("msg_{}", drawn.next().unwrap()).parse().unwrap(),
+        kind: WebhookEventType::Ping,
+        body: "{}".into(),
+    };
     let changes = ShopChanges { webhook_events: vec![ping()], ..ShopChanges::default() };
     store.change(&shop, &Wanted::default(), NOW, |_| (changes, ())).await.unwrap();
     let webhook = store.webhook(&shop, &id).await.unwrap().unwrap();

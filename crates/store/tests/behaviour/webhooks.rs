@@ -1,6 +1,10 @@
 //! Webhooks: told what they want with the change that causes it, taken by one node at a time, lost by none.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use deskwire_protocol::{
     ShopId, Timestamp,
@@ -89,7 +93,9 @@ async fn create(store: &Store, webhook: WebhookRecord) {
 }
 
 fn event(kind: WebhookEventType, body: impl Into<String>) -> WebhookEventRecord {
-    WebhookEventRecord { kind, body: body.into() }
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let event_id = format!("msg_{}", DRAWN.fetch_add(1, Ordering::Relaxed)).parse().unwrap();
+    WebhookEventRecord { event_id, kind, body: body.into() }
 }
 
 async fn happen(store: &Store, shop_id: &str, events: Vec<WebhookEventRecord>, now: Timestamp) {

@@ -28,7 +28,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Bus, BusError, Event, Notice, Receiver, Topic, Trouble};
-use crate::spawn_vital;
+use crate::{Chance, spawn_vital};
 use address::Address;
 pub use config::RedisConfig;
 use followed::{Followed, Standing};
@@ -71,6 +71,7 @@ pub struct RedisBus {
 
 struct Inner {
     config: RedisConfig,
+    chance: Arc<dyn Chance>,
     address: Address,
     /// Tells this node's notices from those of others.
     node: u64,
@@ -110,6 +111,7 @@ impl RedisBus {
     /// Starts to connect, and goes on until `shutdown`. It serves in any case; until Redis is there it says what is wrong.
     pub fn start(
         config: RedisConfig,
+        chance: Arc<dyn Chance>,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> Result<Arc<Self>, RedisConfigError> {
@@ -117,7 +119,8 @@ impl RedisBus {
         let inner = Arc::new(Inner {
             config,
             address,
-            node: rand::random(),
+            node: chance.number(),
+            chance,
             receiver: OnceLock::new(),
             followed: Followed::default(),
             standing: Mutex::new(LinkStanding::Down(Trouble::NotConnected)),

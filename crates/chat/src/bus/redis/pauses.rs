@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng as _;
+use crate::Chance;
 
 /// How long to wait before the next try: longer each time up to a limit, and not at the same moment as other nodes.
 pub(super) struct Pauses {
@@ -21,25 +21,26 @@ impl Pauses {
         self.next = Self::SHORTEST.min(self.longest);
     }
 
-    pub(super) fn next(&mut self) -> Duration {
+    pub(super) fn next(&mut self, chance: &dyn Chance) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
-        pause.mul_f64(rand::rng().random_range(0.5..=1.0))
+        chance.vary(pause, 0.5..=1.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SystemChance;
 
     #[test]
     fn pauses_grow_up_to_a_limit_and_start_again() {
         let mut pauses = Pauses::up_to(Duration::from_secs(1));
-        let waited: Vec<_> = std::iter::repeat_with(|| pauses.next()).take(20).collect();
+        let waited: Vec<_> = std::iter::repeat_with(|| pauses.next(&SystemChance)).take(20).collect();
         assert!(waited[0] <= Pauses::SHORTEST);
         assert!(waited[10..].iter().all(|pause| (500..=1_000).contains(&pause.as_millis())), "{waited:?}");
         assert!(waited[10..].iter().any(|pause| *pause != waited[10]), "nodes do not come back all at once");
         pauses.start_again();
-        assert!(pauses.next() <= Pauses::SHORTEST);
+        assert!(pauses.next(&SystemChance) <= Pauses::SHORTEST);
     }
 }

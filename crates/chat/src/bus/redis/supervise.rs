@@ -52,7 +52,7 @@ pub(super) async fn supervise(bus: &Arc<Inner>, tried: &watch::Sender<bool>) {
         life.end(&end, up, *tried.borrow());
         drop(life);
         tried.send_replace(true);
-        sleep(pauses.next()).await;
+        sleep(pauses.next(bus.chance.as_ref())).await;
     }
 }
 
