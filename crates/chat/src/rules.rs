@@ -847,6 +847,7 @@ mod tests {
                 audit: Vec::new(),
                 effects: vec![],
                 touched: HashMap::new(),
+                planted: Planted::default(),
             };
             let action = Action::Read { seq: seq(1) };
             let command = Command { scope, name: "Ana".into(), conversation_id: id, action };

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    nodes::{Backends, NODES, Service},
+    nodes::{Backends, NODES, Service, Shared},
     people::Place,
     proxy::{Proxy, Weather},
     record::{NOBODY, What},
@@ -129,6 +129,12 @@ pub struct Rhythm {
     pub stops: Range<u64>,
 }
 
+/// For a run that was given none. It is printed, so that it can be given again.
+#[expect(clippy::disallowed_methods, reason = "all other chance of a run follows from this")]
+pub fn draw_seed() -> u64 {
+    rand::random()
+}
+
 /// So many faults of these kinds: each kind once before any comes again.
 pub fn schedule(seed: u64, number: usize, kinds: &[Kind], rhythm: &Rhythm) -> Vec<Fault> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -188,9 +194,8 @@ impl Hands {
 async fn act(fault: &Fault, service: &Service, place: &Place) -> anyhow::Result<()> {
     let node = &service.nodes[fault.node];
     let line = &place.lines[fault.node];
-    let Backends::Shared { postgres, redis, bus_lines } = &service.backends else {
-        anyhow::bail!("there is but one node")
-    };
+    let Backends::Shared(shared) = &service.backends else { anyhow::bail!("there is but one node") };
+    let Shared { postgres, redis, bus_lines } = &**shared;
     match fault.kind {
         Kind::KillNode => {
             node.kill().await?;

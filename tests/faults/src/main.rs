@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::Parser;
 use deskwire_faults::{
-    faults::{Kind, Rhythm, schedule},
+    faults::{Kind, Rhythm, draw_seed, schedule},
     nodes::Program,
     report,
     run::{Plan, run},
@@ -46,7 +46,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn soak(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let seed = arguments.seed.unwrap_or_else(rand::random);
+    let seed = arguments.seed.unwrap_or_else(draw_seed);
     eprintln!("seed {seed}: the same faults come again by --seed {seed}");
     let binary = match arguments.deskwire {
         Some(binary) => binary,

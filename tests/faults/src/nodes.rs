@@ -223,9 +223,18 @@ async fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
 #[derive(Debug)]
 pub enum Backends {
     /// A PostgreSQL, and a Redis to which each node has a line of its own.
-    Shared { postgres: Postgres, redis: Mutex<Redis>, bus_lines: Vec<Proxy> },
+    Shared(Box<Shared>),
     /// One node has a SQLite file.
     Alone,
+}
+
+/// What three nodes share.
+#[derive(Debug)]
+pub struct Shared {
+    pub postgres: Postgres,
+    pub redis: Mutex<Redis>,
+    /// Each node's own.
+    pub bus_lines: Vec<Proxy>,
 }
 
 /// The service.
@@ -251,13 +260,13 @@ impl Service {
         let mut bus_lines = Vec::new();
         let mut nodes = Vec::new();
         for (number, port) in free_ports::<NODES>()?.into_iter().enumerate() {
-            let line = Proxy::to(([127, 0, 0, 1], redis.port()).into()).await?;
+            let line = Proxy::to(([127, 0, 0, 1], redis.port()).into(), number as u64).await?;
             let mut program = program.clone();
             program.environment.push(("DESKWIRE_REDIS_URL".into(), format!("redis://{}", line.address())));
             nodes.push(Node::new(program, port, directory.path().join(format!("node-{number}"))));
             bus_lines.push(line);
         }
-        let backends = Backends::Shared { postgres, redis: Mutex::new(redis), bus_lines };
+        let backends = Backends::Shared(Box::new(Shared { postgres, redis: Mutex::new(redis), bus_lines }));
         let service = Self { nodes, backends, directory, program };
         for node in &service.nodes {
             node.start().await?;

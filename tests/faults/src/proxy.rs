@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -50,21 +51,23 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens, and connects each client to `server`.
-    pub async fn to(server: SocketAddr) -> io::Result<Self> {
+    /// Listens, and connects each client to `server`; who is hit by what hits some is drawn from `seed`.
+    pub async fn to(server: SocketAddr, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (weather, _) = watch::channel(Weather::Clear);
         let (blows, _) = broadcast::channel(16);
         let mut accepting = JoinSet::new();
         let (sky, storm) = (weather.clone(), blows.clone());
+        let mut seeds = StdRng::seed_from_u64(seed);
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
                     accepted = listener.accept() => match accepted {
                         Ok((client, _)) => {
-                            connections.spawn(connection(client, server, sky.subscribe(), storm.subscribe()));
+                            let luck = StdRng::seed_from_u64(seeds.random());
+                            connections.spawn(connection(client, server, sky.subscribe(), storm.subscribe(), luck));
                         }
                         // No file is left for it: the next may find one.
                         Err(_) => sleep(Duration::from_millis(10)).await,
@@ -103,6 +106,7 @@ async fn connection(
     server: SocketAddr,
     weather: watch::Receiver<Weather>,
     mut blows: broadcast::Receiver<Blow>,
+    mut luck: StdRng,
 ) {
     // Who cannot be connected is let go, as by a balancer that finds no node.
     let Ok(server) = TcpStream::connect(server).await else { return };
@@ -122,7 +126,7 @@ async fn connection(
                     Err(broadcast::error::RecvError::Lagged(_)) => continue,
                     Err(broadcast::error::RecvError::Closed) => return false,
                 };
-                if rand::random_ratio(per_mille.min(1_000), 1_000) {
+                if luck.random_ratio(per_mille.min(1_000), 1_000) {
                     return reset;
                 }
             }

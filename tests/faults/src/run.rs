@@ -109,8 +109,8 @@ pub async fn over(
     }
     open_conversations(&mut cast, service.nodes[0].address()).await?;
     let mut lines = Vec::new();
-    for node in &service.nodes {
-        lines.push(Proxy::to(node.address()).await?);
+    for (number, node) in service.nodes.iter().enumerate() {
+        lines.push(Proxy::to(node.address(), plan.seed.wrapping_add(number as u64)).await?);
     }
     let place = Arc::new(Place {
         cast,

@@ -639,6 +639,16 @@ fn check_streams(evidence: Evidence<'_>, verdict: &mut Verdict) {
             _ => {}
         }
     }
+    check_ends(evidence, streams, head, verdict);
+}
+
+/// Each receiver has come to the end, and in time.
+fn check_ends(
+    evidence: Evidence<'_>,
+    mut streams: HashMap<(usize, usize), Stream>,
+    head: impl Fn(usize, usize) -> i64,
+    verdict: &mut Verdict,
+) {
     for (person, witness) in evidence.witnesses.iter().enumerate() {
         for conversation in &witness.conversations {
             let head = head(person, *conversation);
