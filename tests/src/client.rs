@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest},
 };
 
-use crate::{Server, wire, within};
+use crate::{Response, Server, wire, within};
 use wire::{Incoming, Outcome, RpcError};
 
 /// How a socket is opened.
@@ -32,11 +32,16 @@ pub struct Connect {
 impl Connect {
     /// To this server, in its usual codec.
     pub fn to(server: &Server) -> Self {
+        Self::at(server.address(), server.codec())
+    }
+
+    /// To whoever listens at this address.
+    pub fn at(address: &str, codec: Codec) -> Self {
         Self {
-            url: server.url(),
-            address: server.address().into(),
-            codec: server.codec(),
-            headers: vec![("sec-websocket-protocol", server.codec().subprotocol().into())],
+            url: format!("ws://{address}/v1/ws"),
+            address: address.into(),
+            codec,
+            headers: vec![("sec-websocket-protocol", codec.subprotocol().into())],
             receive_buffer: None,
         }
     }
@@ -79,6 +84,11 @@ impl Connect {
 
     /// Opens it, or tells the HTTP status that the server answered instead.
     pub async fn open(self) -> Result<Client, u16> {
+        self.attempt().await.map_err(|refusal| refusal.status)
+    }
+
+    /// Opens it, or tells what the server answered instead.
+    pub async fn attempt(self) -> Result<Client, Response> {
         let mut request = self.url.as_str().into_client_request().expect("the URL is one");
         for (name, value) in self.headers {
             request.headers_mut().append(name, value.parse().expect("the header is one"));
@@ -103,9 +113,21 @@ impl Connect {
                 closed: None,
                 started: Value::Null,
             }),
-            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(tungstenite::Error::Http(response)) => Err(refusal(&response)),
             Err(error) => panic!("the upgrade: {error}"),
         }
+    }
+}
+
+fn refusal(response: &http::Response<Option<Vec<u8>>>) -> Response {
+    let header = |(name, value): (&_, &http::HeaderValue)| {
+        format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
+    };
+    let headers: Vec<String> = response.headers().iter().map(header).collect();
+    Response {
+        status: response.status().as_u16(),
+        headers: headers.join("\r\n"),
+        body: String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into(),
     }
 }
 
@@ -254,6 +276,11 @@ impl Client {
     /// The pushes of this name that had come before the answer to a ping sent now.
     pub async fn pushes_so_far(&mut self, event: &str) -> Vec<Value> {
         self.call("session.ping", json!({})).await.expect("a ping is answered");
+        self.pushes_taken(event)
+    }
+
+    /// The pushes of this name that came while something else was waited for.
+    pub fn pushes_taken(&mut self, event: &str) -> Vec<Value> {
         let (wanted, others) = self.pushes.drain(..).partition::<VecDeque<_>, _>(|(name, _)| name == event);
         self.pushes = others;
         wanted.into_iter().map(|(_, params)| params).collect()

@@ -47,6 +47,14 @@ impl Server {
         }
         Grip { connection }
     }
+
+    /// Holds up everyone who wants to read or write a conversation, until the grip is let go. PostgreSQL only.
+    pub async fn hold_reads(&self) -> Grip {
+        let connection = connect(self.database_url()).await;
+        execute(&connection, "BEGIN").await;
+        execute(&connection, "LOCK TABLE conversation IN ACCESS EXCLUSIVE MODE").await;
+        Grip { connection }
+    }
 }
 
 impl Server {
@@ -80,14 +88,14 @@ impl Server {
     }
 }
 
-/// Writes are held up while this lives.
+/// The database is held up while this lives.
 #[derive(Debug)]
 pub struct Grip {
     connection: DatabaseConnection,
 }
 
 impl Grip {
-    /// Writes go on.
+    /// It goes on.
     pub async fn let_go(self) {
         execute(&self.connection, "ROLLBACK").await;
         drop(self.connection.close().await);

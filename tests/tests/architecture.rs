@@ -18,9 +18,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deskwire-workbench", &["deskwire-chat", "deskwire-protocol", "deskwire-store"]),
     // The store too: it hands over the caller's scope, and is asked whether it is ready.
     ("deskwire-gateway", &["deskwire-chat", "deskwire-protocol", "deskwire-store", "deskwire-workbench"]),
+    // A client like any other: what it knows of the server is the contract.
+    ("deskwire-load", &["deskwire-protocol"]),
     (
         "deskwire-server",
-        &["deskwire-chat", "deskwire-gateway", "deskwire-protocol", "deskwire-store", "deskwire-workbench"],
+        &[
+            "deskwire-chat",
+            "deskwire-gateway",
+            "deskwire-load",
+            "deskwire-protocol",
+            "deskwire-store",
+            "deskwire-workbench",
+        ],
     ),
 ];
 
@@ -35,6 +44,8 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("redis", &["deskwire-chat"]),
     ("clap", &["deskwire-server"]),
     ("figment", &["deskwire-server"]),
+    ("hdrhistogram", &["deskwire-load"]),
+    ("toml", &["deskwire-load"]),
 ];
 
 /// Two versions of one of these would compile, and then not meet.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use deskwire_protocol::CloseCode;
 use deskwire_tests::{
-    Client, Closed, Codec, Connect, Server, ServerOptions, Setting, User, everywhere, signed, within,
+    Backend, Client, Closed, Codec, Connect, Server, ServerOptions, Setting, User, everywhere, signed, within,
 };
 use futures::future::join_all;
 use jsonwebtoken::Algorithm;
@@ -459,7 +459,48 @@ async fn sockets_above_the_bound_are_refused_with_503_and_health_still_answers()
     assert_eq!(server.get("/healthz").await.status, 200);
     bystanders.talk().await;
     bystanders.agent.leave().await;
+    // The client sees the end of the socket before the server has put it away.
+    let one_is_left =
+        async { while !server.get("/metrics").await.body.contains("\ndeskwire_sockets 1\n") {} };
+    within("the other place to be free", one_is_left).await;
     server.agent("stander").await.call("session.ping", json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn new_sessions_above_the_rate_are_told_when_to_come_again_and_open_ones_notice_nothing() {
+    let setting = Setting { backend: Backend::Postgres, ..Setting::default() };
+    let server = ServerOptions::new(setting)
+        .env("DESKWIRE_GATEWAY__NEW_SESSIONS_PER_SECOND", 1)
+        .env("DESKWIRE_GATEWAY__NEW_SESSION_BURST", 4)
+        .start()
+        .await;
+    let mut bystanders = Bystanders::of(&server).await;
+    // Refused before the store is asked for anything: it is not there.
+    server.take_database_away().await;
+    let mut waits = std::collections::HashSet::new();
+    let mut taken = Vec::new();
+    let asked_at = Instant::now();
+    for _ in 0..20 {
+        match Connect::to(&server).attempt().await {
+            Ok(client) => taken.push(client),
+            Err(refused) => {
+                assert_eq!(refused.status, 503, "{refused:?}");
+                let wait_ms = refused.json()["retry_after_ms"].as_u64().unwrap();
+                assert!((1_000..=5_000).contains(&wait_ms), "{refused:?}");
+                assert_eq!(refused.header("retry-after"), Some(&*wait_ms.div_ceil(1_000).to_string()));
+                assert!(refused.json()["error"].as_str().unwrap().contains("Retry-After"), "{refused:?}");
+                waits.insert(wait_ms);
+            }
+        }
+    }
+    let within_the_rate = 2 + asked_at.elapsed().as_secs() + 1;
+    assert!(taken.len() as u64 <= within_the_rate, "{} in {:?}", taken.len(), asked_at.elapsed());
+    assert!(waits.len() > 1, "not all at once: {waits:?}");
+    server.give_database_back().await;
+    bystanders.talk().await;
+    let counted = format!("deskwire_upgrades_refused_total{{reason=\"rate\"}} {}", 20 - taken.len());
+    let metrics = server.get("/metrics").await.body;
+    assert!(metrics.contains(&counted), "{counted}: {metrics}");
 }
 
 #[test]

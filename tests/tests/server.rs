@@ -3,7 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, process::Stdio, sync::Arc};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deskwire_test_backends::Postgres;
 use deskwire_tests::{
@@ -433,6 +440,20 @@ mod connect {
         alice.shows("you are Alice").await;
         assert_eq!(server.terminate().await.code(), Some(0));
         alice.shows("connecting again").await;
+    }
+
+    #[tokio::test]
+    async fn it_comes_again_when_a_server_that_took_nobody_says_so() {
+        let options = ServerOptions::new(Setting::default()).env("DESKWIRE_GATEWAY__MAX_SOCKETS", 1);
+        let server = options.start().await;
+        let first = server.connect().await;
+        let mut alice = server.terminal(&["connect", "--as", "buyer", "--url", &server.url()]);
+        alice.shows("takes nobody now; connecting again").await;
+        let refused_at = Instant::now();
+        first.leave().await;
+        alice.shows("you are Alice").await;
+        // The least that it may have been told, but for what its line took to get here.
+        assert!(refused_at.elapsed() > Duration::from_millis(900), "{:?}", refused_at.elapsed());
     }
 }
 

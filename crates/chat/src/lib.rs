@@ -6,6 +6,7 @@
 
 pub mod bus;
 mod cards;
+mod catch_up;
 mod clock;
 mod config;
 mod error;
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hub: Arc<hub::Hub>,
+    pub(crate) catch_up: catch_up::CatchUp,
     pub(crate) writers: writer::Writers,
     pub(crate) tasks: TaskTracker,
     sessions: AtomicU64,
@@ -77,6 +79,7 @@ impl Chat {
             hub::Hub::new(config.clone(), store.clone(), Arc::clone(&bus), tasks.clone(), shutdown.clone());
         bus.connect(Arc::clone(&hub) as Arc<dyn bus::Receiver>);
         let writers = writer::Writers::start(&config, &store, &bus, &clock, &tasks, &crashed);
+        let catch_up = catch_up::CatchUp::start(&hub, &tasks, shutdown, &crashed);
         sweep::start(&hub, &clock, &tasks, shutdown, &crashed);
         summary::start(&hub, &tasks, shutdown, &crashed);
         shelf::start(&hub, &tasks, shutdown, &crashed);
@@ -88,6 +91,7 @@ impl Chat {
                 bus,
                 clock,
                 hub,
+                catch_up,
                 writers,
                 tasks,
                 sessions: AtomicU64::new(1),

@@ -31,6 +31,7 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{
     ChatError, Inner, Outbox, OutboxLimits,
     bus::{Notice, Presence, Topic, Typing},
+    catch_up::CaughtUp,
     event::to_wire,
     hub::{Hold, Place, Slot, Ticket},
     presence::Stay,
@@ -341,10 +342,10 @@ impl Session {
         params: AttachParams,
         room: &mut Room,
     ) -> Result<(AttachResult, Hold), ChatError> {
-        let id = params.conversation_id;
-        let store = &self.chat.store;
         let side = self.side();
-        let record = self.find(id).await?;
+        let catch_up = &self.chat.catch_up;
+        let record = catch_up.find(params.conversation_id).await?;
+        let record = record.filter(|record| self.listener.scope.covers(record)).ok_or(ChatError::NotFound)?;
         if let Some(after) = params.after_seq
             && after > record.last_seq_of(side)
         {
@@ -355,22 +356,18 @@ impl Session {
         }
         let joining = self.register(&record).await?;
         let Joining { attachment: Attachment { slot, ticket }, .. } = &joining;
-        self.chat.hub.begin(slot).await?;
-        // Read again: what was committed before the slot began is in here, what comes later goes through the slot.
-        let last = slot.join(*ticket, params.after_seq);
-        let page = self.chat.config.attach_page;
-        let mut events = match params.after_seq {
-            Some(after) if after < last => store.events(id, side, after, page.saturating_add(1)).await?,
-            Some(_) | None => Vec::new(),
-        };
-        events.retain(|event| event.seq <= last);
-        let fitting = view::fitting_into(room, events.iter().map(|event| &event.message), page as usize);
-        events.truncate(fitting);
+        // What was committed before the slot began is in here, what comes later goes through the slot.
+        let caught_up = catch_up.join(slot, *ticket, params.after_seq).await?.ok_or(ChatError::NotFound)?;
+        let CaughtUp { record, latest, last, events } = caught_up;
+        let page = self.chat.config.attach_page as usize;
+        let events = &events[..events.partition_point(|event| event.seq <= last)];
+        let fitting = view::fitting_into(room, events.iter().map(|event| &event.message), page);
+        let events = &events[..fitting];
         let after = params.after_seq.unwrap_or(last);
         let last_seq = events.last().map_or(after, |event| event.seq);
         let is_part = last_seq < last;
-        let record = self.find(id).await?;
-        let mut conversation = self.view(record).await?;
+        let record = Arc::unwrap_or_clone(record);
+        let mut conversation = view::conversation(record, side, latest.as_deref());
         conversation.last_seq = last_seq;
         let presence = self.presence_at(slot);
         // A part must never look like the whole: not attached until the client has the rest. Nor is it where another

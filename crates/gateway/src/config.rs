@@ -61,6 +61,10 @@ pub struct GatewayConfig {
     pub outbox_events: usize,
     /// Bytes that may wait for a slow reader.
     pub outbox_bytes: usize,
+    /// New sessions of this node, in the long run; more are answered 503.
+    pub new_sessions_per_second: u32,
+    /// New sessions of this node, at once.
+    pub new_session_burst: u32,
     /// WebSockets of this node; more are answered 503.
     pub max_sockets: usize,
 
@@ -103,6 +107,8 @@ impl Default for GatewayConfig {
             agent_sessions: 16,
             outbox_events: 256,
             outbox_bytes: 512 * 1024,
+            new_sessions_per_second: 10_000,
+            new_session_burst: 10_000,
             max_sockets: 16_000,
             rest: RestConfig::default(),
             drain_batch: 500,

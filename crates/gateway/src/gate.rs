@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, TokenKeys, metrics::Metrics, rest::Rest, sessions::Sessions};
+use crate::{GatewayConfig, TokenKeys, limits::Arrivals, metrics::Metrics, rest::Rest, sessions::Sessions};
 
 /// Settings, services and the sockets themselves.
 pub(crate) struct Gate {
@@ -28,6 +28,7 @@ pub(crate) struct Gate {
     pub(crate) sockets: TaskTracker,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) places: Arc<Semaphore>,
+    pub(crate) arrivals: Arrivals,
     pub(crate) draining: CancellationToken,
     /// The process must end at once.
     pub(crate) ending: CancellationToken,
@@ -36,18 +37,20 @@ pub(crate) struct Gate {
 /// The place of one WebSocket among `max_sockets`; free again when it is dropped.
 pub(crate) struct Place {
     gate: Arc<Gate>,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {
     pub(crate) fn new(gate: Arc<Gate>, permit: OwnedSemaphorePermit) -> Self {
         gate.metrics.sockets.increment(1);
-        Self { gate, _permit: permit }
+        Self { gate, permit: Some(permit) }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // First the place, then the figure: whoever reads that it is free finds it free.
+        drop(self.permit.take());
         self.gate.metrics.sockets.decrement(1);
     }
 }

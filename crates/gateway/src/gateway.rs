@@ -16,8 +16,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
 use crate::{
-    GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, metrics::Metrics, rest::Rest,
-    revocation, router, sessions::Sessions, tls, webhooks,
+    GatewayConfig, GatewayError, TokenKeys, accept::Door, drain, gate::Gate, limits::Arrivals,
+    metrics::Metrics, rest::Rest, revocation, router, sessions::Sessions, tls, webhooks,
 };
 
 /// Connections that may wait to be accepted.
@@ -60,6 +60,7 @@ impl Gateway {
         let (listener, local_addr) =
             listen(config.listen).map_err(|source| GatewayError::Bind { address: config.listen, source })?;
         let places = Arc::new(Semaphore::new(config.max_sockets.min(Semaphore::MAX_PERMITS)));
+        let arrivals = Arrivals::new(&config);
         let Services { chat, workbench, store, keys, clock, metrics, tasks } = services;
         let gate = Arc::new(Gate {
             rest: Rest::new(config.rest.clone()),
@@ -75,6 +76,7 @@ impl Gateway {
             sockets: TaskTracker::new(),
             sessions: Arc::new(Sessions::default()),
             places,
+            arrivals,
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
         });

@@ -1,4 +1,4 @@
-//! How fast one socket may send: two leaky buckets by `governor`.
+//! How fast one socket may send, and how fast new ones may come: leaky buckets by `governor`.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -36,6 +36,21 @@ impl Limits {
     }
 }
 
+/// How fast new sessions may begin on this node. What it guards is the store: each of them asks it for its user and then
+/// for all that it has missed, and after a failure they come all at once.
+pub(crate) struct Arrivals(DefaultDirectRateLimiter);
+
+impl Arrivals {
+    pub(crate) fn new(config: &GatewayConfig) -> Self {
+        Self(bucket(config.new_sessions_per_second, config.new_session_burst))
+    }
+
+    /// Whether one more is within the rate.
+    pub(crate) fn admit(&self) -> bool {
+        self.0.check().is_ok()
+    }
+}
+
 /// Sends a second and at once, of a socket in this role.
 pub(crate) const fn sends_of(config: &GatewayConfig, role: Role) -> (u32, u32) {
     match role {
@@ -69,5 +84,15 @@ mod tests {
         }
         let wait = limits.send().unwrap_err();
         assert!(wait > Duration::ZERO && wait <= Duration::from_millis(200), "{wait:?}");
+    }
+
+    #[test]
+    fn by_default_five_thousand_may_come_at_once_and_then_no_more_than_the_burst() {
+        let config = GatewayConfig::default();
+        let arrivals = Arrivals::new(&config);
+        assert!((0..5_000).all(|_| arrivals.admit()));
+        // Some come back into the bucket while this runs.
+        let admitted = (0..10 * config.new_session_burst).filter(|_| arrivals.admit()).count();
+        assert!(admitted < 10 * config.new_session_burst as usize, "{admitted}");
     }
 }

@@ -74,6 +74,11 @@ pub(crate) fn closed(code: CloseCode) {
     counter!("deskwire_closes_total", "code" => code.code().to_string()).increment(1);
 }
 
+/// An upgrade was refused because this node takes no more now.
+pub(crate) fn upgrade_refused(reason: &'static str) {
+    counter!("deskwire_upgrades_refused_total", "reason" => reason).increment(1);
+}
+
 /// A request by REST was answered.
 pub(crate) fn rest_answered(endpoint: &'static str, status: u16, took: Duration) {
     counter!("deskwire_rest_requests_total", "endpoint" => endpoint, "status" => status.to_string())

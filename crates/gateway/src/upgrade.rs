@@ -2,7 +2,7 @@
 //! because axum's own hides the stream: a frame that is too large can then not be answered by a close frame that the
 //! client gets to see, and shared bytes not be written without a copy.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -12,13 +12,14 @@ use axum::{
 use deskwire_protocol::Codec;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use rand::Rng;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{handshake::derive_accept_key, protocol::Role, protocol::WebSocketConfig},
 };
 use tracing::debug;
 
-use crate::{authenticate, gate::Gate, stream::Stream, token::Claims};
+use crate::{authenticate, gate::Gate, metrics, stream::Stream, token::Claims};
 
 /// A WebSocket of ours.
 pub(crate) type Socket = WebSocketStream<Stream>;
@@ -29,6 +30,9 @@ const READ_BUFFER_BYTES: usize = 512;
 /// Only pongs and close frames go through the WebSocket layer's own buffer.
 const MAX_WRITE_BUFFER_BYTES: usize = 4096;
 
+/// When whoever is refused because there are too many may come again.
+const RETRY_AFTER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
+
 /// `GET /v1/ws`.
 pub(crate) async fn upgrade(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response<Body> {
     match admit(&gate, request) {
@@ -38,15 +42,24 @@ pub(crate) async fn upgrade(State(gate): State<Arc<Gate>>, request: Request<Body
 
 fn admit(gate: &Arc<Gate>, mut request: Request<Body>) -> Result<Response<Body>, Response<Body>> {
     if gate.draining.is_cancelled() {
-        return Err(retry_later("draining"));
+        return Err(retry_later(
+            "draining",
+            "this node is about to end: connect again, and reach another one",
+        ));
     }
     allowed_origin(request.headers(), &gate.config.allowed_origins)?;
     let key = websocket_key(&request)?;
     let choice = choose_codec(request.headers())?;
     let claims = bearer(request.headers(), gate)?;
     let Ok(place) = gate.places.clone().try_acquire_owned() else {
-        return Err(retry_later("too many sockets"));
+        return Err(retry_later("sockets", "this node holds as many sockets as it may: come again later"));
     };
+    if !gate.arrivals.admit() {
+        return Err(retry_later(
+            "rate",
+            "too many connect at once: come again after the time in Retry-After",
+        ));
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -170,7 +183,7 @@ pub(crate) fn switched(
             }
         };
         let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        let (stream, early) = (parts.io.into_inner().sip(), parts.read_buf.to_vec());
         Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
     })
 }
@@ -188,15 +201,24 @@ pub(crate) fn switching(key: &HeaderValue, choice: &Choice) -> Result<Response<B
     builder.body(Body::empty()).map_err(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "cannot upgrade"))
 }
 
-fn retry_later(sentence: &str) -> Response<Body> {
-    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, sentence);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+/// When to come again is drawn for each, so that a crowd that is sent away does not come back as one. The header knows
+/// whole seconds only; the body has the time to the millisecond.
+fn retry_later(reason: &'static str, sentence: &str) -> Response<Body> {
+    metrics::upgrade_refused(reason);
+    let wait = rand::rng().random_range(RETRY_AFTER);
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let body = serde_json::json!({ "error": sentence, "retry_after_ms": wait_ms });
+    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, &body);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));
     response
 }
 
 fn refuse(status: StatusCode, sentence: &str) -> Response<Body> {
-    let body = serde_json::json!({ "error": sentence }).to_string();
-    let mut response = Response::new(Body::from(body));
+    answer(status, &serde_json::json!({ "error": sentence }))
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

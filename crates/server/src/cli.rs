@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deskwire_protocol::{Codec, Role, ShopId, UserId};
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Reads files of a shop's things: orders, packages, tracking, returns, products, coupons, buyers, agents. Goes on
     /// where it was broken off. Exits with 3 when rows were refused.
     Import(ImportArgs),
+    /// Puts the load of a scenario on a running service, and reports what it stood. Exits with 4 when a limit of the
+    /// scenario was broken, or a message was lost, doubled or out of order.
+    Load(LoadArgs),
     /// Withdraws all tokens that a user has been given so far, and closes the user's sockets.
     Revoke(RevokeArgs),
     /// Makes, lists and revokes the keys by which a shop's own systems call REST.
@@ -134,6 +137,48 @@ pub(crate) struct ImportArgs {
     data: DataArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// What is done and must hold, in TOML: see scripts/load.
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+    /// A node of the service; several share the sockets. Without it the address that the settings have the server listen on.
+    #[arg(long = "url", value_name = "ws://ADDR/v1/ws | wss://HOST/v1/ws")]
+    pub(crate) urls: Vec<String>,
+    /// PEM file of certificates to trust beside the public authorities, for a wss:// server that none of those knows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The shop whose buyers and agents come.
+    #[arg(long, default_value = crate::demo::SHOP)]
+    pub(crate) shop: ShopId,
+    /// So many times the people of the scenario, such as 0.01.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(crate) scale: f64,
+    /// Another duration than the scenario's, such as 10s; everything that has its time in it moves along.
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    pub(crate) duration: Option<Duration>,
+    /// What chance follows from; without it chance.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// How the people are called: the same name again is the same people. Without it they are new ones.
+    #[arg(long, value_name = "NAME", value_parser = people)]
+    pub(crate) people: Option<String>,
+    /// File of tokens, one a line, whose bearers then are the people. Without it tokens are made with the secret.
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// File with the secret that signs tokens (HS256). Without it that of the settings, or of the data directory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Write the report here too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report here too, as a page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
 }
 
 #[derive(Debug, Args)]
@@ -301,6 +346,24 @@ fn key_name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
+fn scale(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+    factor.ok_or_else(|| "must be a number above 0".into())
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let length = deskwire_load::length_of_time(text).filter(|length| !length.is_zero());
+    length.ok_or_else(|| "must be a length of time, as 10s, 250ms or 1m30s".into())
+}
+
+fn people(text: &str) -> Result<String, String> {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if text.is_empty() || text.len() > 64 || !text.chars().all(is_name) {
+        return Err("must be 1 to 64 letters, digits, - or _".into());
+    }
+    Ok(text.to_owned())
+}
+
 fn codec(text: &str) -> Result<Codec, String> {
     match text {
         "json" => Ok(Codec::Json),
@@ -336,6 +399,7 @@ impl Command {
             }
             Self::Token(args) => vec![data_dir(&args.data)],
             Self::Connect(args) => vec![data_dir(&args.data)],
+            Self::Load(args) => vec![data_dir(&args.data)],
             Self::Openrpc => vec![],
         };
         flags.into_iter().flatten().collect()
@@ -405,6 +469,11 @@ mod tests {
             "connect",
             "connect --as shop",
             "connect --as buyer --codec xml",
+            "load",
+            "load x.toml --scale 0",
+            "load x.toml --duration 5",
+            "load x.toml --people a/b",
+            "load x.toml --tokens t --secret-file s",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

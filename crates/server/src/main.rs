@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod demo;
 mod import;
+mod load;
 mod output;
 mod secret;
 mod serve;
@@ -29,6 +30,9 @@ const BAD_SETTINGS: u8 = 2;
 /// An import came to its end, and not all rows were taken.
 const ROWS_REFUSED: u8 = 3;
 
+/// A load came to its end, and the service did not stand it as it must.
+const LOAD_NOT_STOOD: u8 = 4;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,6 +42,10 @@ fn main() -> ExitCode {
                 ExitCode::from(BAD_SETTINGS)
             } else if error.is::<import::Refused>() {
                 ExitCode::from(ROWS_REFUSED)
+            } else if error.is::<load::NotStood>() {
+                ExitCode::from(LOAD_NOT_STOOD)
+            } else if load::is_bad_scenario(&error) {
+                ExitCode::from(BAD_SETTINGS)
             } else {
                 ExitCode::FAILURE
             }
@@ -61,6 +69,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(_) => block_on(serve::serve(&settings)),
         Command::Migrate(args) => block_on(admin::migrate(&args, &settings)),
         Command::Import(args) => block_on(import::run(&args, &settings)),
+        Command::Load(args) => block_on(load::run(args, &settings)),
         Command::Revoke(args) => block_on(admin::revoke(&args, &settings)),
         Command::ApiKey(command) => block_on(api_keys::run(command, &settings)),
         Command::Connect(args) => block_on(connect::run(args, &settings)),

@@ -20,6 +20,9 @@ pub struct ConversationQuery {
     pub limit: u32,
 }
 
+/// In the index of conversations, the status comes before the time.
+const EVERY_STATUS: [ConversationStatus; 2] = [ConversationStatus::Open, ConversationStatus::Closed];
+
 /// The condition that keeps a query inside its scope.
 fn within(scope: &Scope, params: &mut Params) -> String {
     let shop = params.push(scope.shop_id.as_str());
@@ -64,7 +67,7 @@ impl Store {
             params.push(scope.shop_id.as_str()),
             params.push(scope.user_id.as_str())
         );
-        Ok(self.select(&condition, "", params).await?.pop())
+        Ok(self.select(&condition, params).await?.pop())
     }
 
     /// One conversation, if it is the caller's.
@@ -76,7 +79,7 @@ impl Store {
         let mut params = self.params();
         let condition =
             format!("{} AND c.conversation_id = {}", within(scope, &mut params), params.push(id.get()));
-        Ok(self.select(&condition, "", params).await?.pop())
+        Ok(self.select(&condition, params).await?.pop())
     }
 
     /// The caller's conversations, latest change first.
@@ -87,16 +90,13 @@ impl Store {
     ) -> Result<Vec<ConversationRecord>, StoreError> {
         let mut params = self.params();
         let mut condition = within(scope, &mut params);
-        if let Some(status) = &query.status {
-            condition += &format!(" AND c.status = {}", params.push(row::wire_word(status)?));
-        }
         if let Some((time, id)) = query.after {
             let (time, id) = (params.push(time.millis()), params.push(id.get()));
             condition += &format!(" AND (c.update_time, c.conversation_id) < ({time}, {id})");
         }
-        let limit = params.push(i64::from(query.limit));
-        let order = format!("ORDER BY c.update_time DESC, c.conversation_id DESC LIMIT {limit}");
-        self.select(&condition, &order, params).await
+        let order = "c.update_time DESC, c.conversation_id DESC";
+        let statuses = query.status.as_ref().map_or(&EVERY_STATUS[..], std::slice::from_ref);
+        self.select_by_time(&condition, statuses, order, query.limit, params).await
     }
 
     /// The caller's conversations that changed after a place, oldest change first.
@@ -110,9 +110,34 @@ impl Store {
         let mut condition = within(scope, &mut params);
         let (time, id) = (params.push(after.0.millis()), params.push(after.1));
         condition += &format!(" AND (c.update_time, c.conversation_id) > ({time}, {id})");
+        let order = "c.update_time, c.conversation_id";
+        self.select_by_time(&condition, &EVERY_STATUS, order, limit, params).await
+    }
+
+    /// Each status has its own run of the index, in the order of time: as many rows of each are read, and then merged.
+    async fn select_by_time(
+        &self,
+        condition: &str,
+        statuses: &[ConversationStatus],
+        order: &str,
+        limit: u32,
+        mut params: Params,
+    ) -> Result<Vec<ConversationRecord>, StoreError> {
         let limit = params.push(i64::from(limit));
-        let order = format!("ORDER BY c.update_time, c.conversation_id LIMIT {limit}");
-        self.select(&condition, &order, params).await
+        let mut runs = Vec::with_capacity(statuses.len());
+        for status in statuses {
+            let status = params.push(row::wire_word(status)?);
+            runs.push(format!(
+                "SELECT * FROM (SELECT c.* FROM conversation c WHERE {condition} AND c.status = {status}
+                     ORDER BY {order} LIMIT {limit}) AS run"
+            ));
+        }
+        let sql = format!(
+            "SELECT {CONVERSATION} FROM ({}) AS c {PEOPLE} ORDER BY {order} LIMIT {limit}",
+            runs.join(" UNION ALL ")
+        );
+        let rows = self.rows(sql, params).await?;
+        rows.iter().map(row::conversation).collect()
     }
 
     /// Conversations by number. The server's own view, for those whose scope is known already.
@@ -124,7 +149,7 @@ impl Store {
         for ids in ids.chunks(crate::sql::ROWS) {
             let mut params = self.params();
             let list = params.list(filled_up(ids).map(|id| id.get().into()));
-            found.extend(self.select(&format!("c.conversation_id IN ({list})"), "", params).await?);
+            found.extend(self.select(&format!("c.conversation_id IN ({list})"), params).await?);
         }
         Ok(found)
     }
@@ -151,19 +176,22 @@ impl Store {
         for shops in shops.chunks(crate::sql::ROWS) {
             let mut params = self.params();
             let list = params.list(filled_up(shops).map(|shop| shop.as_str().into()));
-            let condition = format!("shop_id IN ({list}) AND update_time >= {}", params.push(since.millis()));
+            let mut statuses = Vec::with_capacity(EVERY_STATUS.len());
+            for status in &EVERY_STATUS {
+                statuses.push(params.push(row::wire_word(status)?));
+            }
+            let condition = format!(
+                "shop_id IN ({list}) AND status IN ({}) AND update_time >= {}",
+                statuses.join(","),
+                params.push(since.millis())
+            );
             found.extend(self.select_heads(&condition, params).await?);
         }
         Ok(found)
     }
 
-    async fn select(
-        &self,
-        condition: &str,
-        order: &str,
-        params: Params,
-    ) -> Result<Vec<ConversationRecord>, StoreError> {
-        let sql = format!("SELECT {CONVERSATION} FROM conversation c {PEOPLE} WHERE {condition} {order}");
+    async fn select(&self, condition: &str, params: Params) -> Result<Vec<ConversationRecord>, StoreError> {
+        let sql = format!("SELECT {CONVERSATION} FROM conversation c {PEOPLE} WHERE {condition}");
         let rows = self.rows(sql, params).await?;
         rows.iter().map(row::conversation).collect()
     }

@@ -27,7 +27,7 @@ pub use config::StoreConfig;
 pub use conversations::ConversationQuery;
 pub use durability::Durability;
 pub use error::StoreError;
-pub use messages::HistoryRange;
+pub use messages::{EventsAfter, HistoryRange};
 pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, PersonRecord, UserRecord};
 pub use revocation::Revocation;
 pub use scope::{Scope, Side};

@@ -127,6 +127,18 @@ pub struct Head {
     pub buyer_last_seq: Seq,
 }
 
+impl Head {
+    /// Of a conversation as it was read.
+    #[must_use]
+    pub const fn of(record: &ConversationRecord) -> Self {
+        Self {
+            conversation_id: record.conversation_id,
+            last_seq: record.last_seq,
+            buyer_last_seq: record.buyer_last_seq,
+        }
+    }
+}
+
 /// A buyer or an agent with all that is known of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonRecord {

@@ -2,6 +2,8 @@
 
 use deskwire_protocol::{Role, ShopId, UserId};
 
+use crate::ConversationRecord;
+
 /// The shop and the caller that a token proved. Nothing is read or written outside of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
@@ -14,7 +16,7 @@ pub struct Scope {
 }
 
 /// Which side of a conversation someone is on, and so which events they may see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The buyer: everything but private notes.
     Buyer,
@@ -41,5 +43,16 @@ impl Scope {
             Role::Buyer => Side::Buyer,
             Role::Agent | Role::Admin => Side::Shop,
         }
+    }
+
+    /// Whether this conversation is the caller's: all of their shop's, or a buyer's own. What queries ask as a condition, for
+    /// a record that was read for several callers at once.
+    #[must_use]
+    pub fn covers(&self, conversation: &ConversationRecord) -> bool {
+        self.shop_id == conversation.shop_id
+            && match self.side() {
+                Side::Shop => true,
+                Side::Buyer => self.user_id == conversation.buyer.user_id,
+            }
     }
 }

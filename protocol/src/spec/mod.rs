@@ -20,4 +20,5 @@ fn settings() -> SchemaSettings {
 
 const DESCRIPTION: &str = "Realtime chat for shop customer service over one WebSocket (GET /v1/ws). Text frames are \
 JSON-RPC 2.0 (subprotocol deskwire.v1.json, also when none is asked for), binary frames MessagePack-RPC \
-(deskwire.v1.msgpack) with the same documents. The first request is session.start. Pushes are notifications.";
+(deskwire.v1.msgpack) with the same documents. The first request is session.start. Pushes are notifications. \
+A node that takes nobody now answers the upgrade by HTTP 503 with Retry-After.";

@@ -63,14 +63,32 @@ pub(crate) fn replied(frame: &str) -> anyhow::Result<Option<u64>> {
 impl Client {
     /// Opens a socket and begins this person's session.
     pub(crate) async fn join(server: &Server, person: &Person) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(server.address()).await?;
-        stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(16 * 1024);
-        let url = format!("ws://{}/v1/ws", server.address());
-        let (socket, _) = timeout(PATIENCE, client_async_with_config(url, stream, Some(config))).await??;
-        let mut client = Self { socket, last_id: 0 };
+        let mut client = Self::connect(server.address()).await?;
         client.call("session.start", json!({ "token": person.token()? })).await?;
         Ok(client)
+    }
+
+    /// The same for someone who was here before and has a conversation up to a place; what was missed since.
+    pub(crate) async fn resume(
+        address: &str,
+        person: &Person,
+        conversation: &str,
+        after_seq: u64,
+    ) -> anyhow::Result<(Self, Value)> {
+        let mut client = Self::connect(address).await?;
+        let resume = json!([{ "conversation_id": conversation, "after_seq": after_seq }]);
+        let params = json!({ "token": person.token()?, "resume": resume });
+        let mut started = client.call("session.start", params).await?;
+        Ok((client, started["resumed"][0].take()))
+    }
+
+    async fn connect(address: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(16 * 1024);
+        let url = format!("ws://{address}/v1/ws");
+        let (socket, _) = timeout(PATIENCE, client_async_with_config(url, stream, Some(config))).await??;
+        Ok(Self { socket, last_id: 0 })
     }
 
     /// A buyer's conversation; attaches.

@@ -6,6 +6,7 @@
 mod client;
 mod figures;
 mod machine;
+mod pair;
 mod parts;
 mod people;
 mod process;
@@ -37,9 +38,13 @@ pub(crate) enum Part {
     Workbench,
     /// A coupon in ten thousand conversations that is taken back.
     Cards,
+    /// Two nodes over `PostgreSQL` and Redis beside one on `SQLite`.
+    Nodes,
+    /// Five thousand sockets whose node has died, on their way to another one.
+    Reconnect,
 }
 
-/// Measures one node on `SQLite`.
+/// Measures one node on `SQLite`, and two over `PostgreSQL` and Redis.
 #[derive(Debug, Parser)]
 #[command(name = "deskwire-bench")]
 pub(crate) struct Options {
@@ -93,6 +98,8 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             Part::Flush => parts::flush::measure(options, &program).await?,
             Part::Workbench => parts::workbench::measure(options, &program).await?,
             Part::Cards => parts::cards::measure(options, &program).await?,
+            Part::Nodes => parts::nodes::measure(options, &program).await?,
+            Part::Reconnect => parts::reconnect::measure(options, &program).await?,
         };
         show(&outcome);
         measured.insert(name, outcome.to_json());

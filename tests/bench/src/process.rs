@@ -37,6 +37,11 @@ impl CpuTime {
         }
     }
 
+    /// Of two processes together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { user: self.user + other.user, system: self.system + other.system }
+    }
+
     /// The part of one core that was used over this time: 1 is all of it.
     pub(crate) fn share(self, of: Duration) -> f64 {
         (self.user + self.system).as_secs_f64() / of.as_secs_f64()

@@ -105,7 +105,17 @@ impl Program {
 
     /// Starts it on what is there and waits until it is ready.
     pub(crate) async fn start_in(&self, directory: TempDir) -> anyhow::Result<Server> {
+        self.start_with(directory, &[]).await
+    }
+
+    /// The same with further settings, as environment variables.
+    pub(crate) async fn start_with(
+        &self,
+        directory: TempDir,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Server> {
         let mut command = self.command(&directory);
+        command.envs(settings.iter().copied());
         command.arg("serve").arg("--data-dir").arg(directory.path().join("data"));
         command.current_dir(directory.path()).kill_on_drop(true);
         let log = File::create(directory.path().join("log"))?;
@@ -182,6 +192,11 @@ impl Server {
             }
         }
         Ok(Counters(counters))
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// Ends it in order, and says so when it had anything to complain of.

@@ -22,10 +22,8 @@ impl Book {
     }
 
     async fn rows(&mut self, scene: &Scene) -> Vec<String> {
-        let rows = "SELECT actor_kind || ' ' || actor_id || ' ' || action || ' ' || thing_kind || ' ' || thing_id || ' '
-             || result || ' ' || COALESCE(detail, '') FROM audit ORDER BY audit_no";
-        let rows = scene.server.texts(rows).await;
-        let new = rows[self.read..].iter().map(|row| row.trim_end().to_owned()).collect();
+        let rows = scene.audit().await;
+        let new = rows[self.read..].to_vec();
         self.read = rows.len();
         new
     }
@@ -219,6 +217,19 @@ everywhere! {
             let again = scene.rest(&key, method, path, &body).await;
             assert_eq!(book.rows(&scene).await, Vec::<String>::new(), "{method} {path}: {again}");
         }
+        let made = scene.rest(&key, "POST", "/webhooks", &json!({"url": "https://8.8.8.8/told", "events": ["*"]})).await;
+        let webhook = format!("/webhooks/{}", id(&made, "webhook", "webhook_id"));
+        let row = |what: &str, rest: &str| {
+            let row = format!("{what} WEBHOOK {} {rest}", id(&made, "webhook", "webhook_id"));
+            by(row.trim_end())
+        };
+        assert_eq!(book.rows(&scene).await, row("webhooks.create", "CREATED"), "{made}");
+        let narrower = json!({"events": ["order.placed"], "enabled": false});
+        book.rest(&scene, &key, ("PATCH", &webhook), &narrower, &row("webhooks.update", "CHANGED events, enabled")).await;
+        let rotate = format!("{webhook}/rotate_secret");
+        book.rest(&scene, &key, ("POST", &rotate), &Value::Null, &row("webhooks.rotate_secret", "CHANGED")).await;
+        scene.server.request("DELETE", &format!("/api/v1{webhook}"), &[("Authorization", &format!("Bearer {key}"))], "").await;
+        assert_eq!(book.rows(&scene).await, row("webhooks.delete", "REMOVED"));
         let revoked = scene.server.run_to_end(&["api-key", "revoke", "--shop", User::SHOP, "--key", key_id]).await;
         assert!(revoked.status.success(), "{revoked:?}");
         assert_eq!(book.rows(&scene).await, [format!("SYSTEM deskwire api_keys.revoke API_KEY {key_id} CHANGED")]);

@@ -137,6 +137,13 @@ impl Scene {
         self.server.request(method, &path, &headers, &body.to_string()).await.json()
     }
 
+    /// The rows of audit, oldest first: by whom, what was done, to what, what came of it, what is another.
+    pub(crate) async fn audit(&self) -> Vec<String> {
+        let rows = "SELECT actor_kind || ' ' || actor_id || ' ' || action || ' ' || thing_kind || ' ' || thing_id || ' '
+             || result || ' ' || COALESCE(detail, '') FROM audit ORDER BY audit_no";
+        self.server.texts(rows).await.iter().map(|row| row.trim_end().to_owned()).collect()
+    }
+
     /// Params of a card's sending.
     pub(crate) fn card(&self, field: &str, thing: impl Into<Value>) -> Value {
         let mut params = json!({ "conversation_id": self.here, "client_message_id": Client::fresh_id() });

@@ -71,6 +71,10 @@ everywhere! {
         assert_eq!((claims.as_array().unwrap().len(), claims[0]["claim"].get("order_id")), (1, None), "{claims}");
         let late = scene.bo.call("workbench.orders.get", json!({"order_id": "o-late"})).await.unwrap();
         assert_eq!(late["order"]["status"], "UNPAID");
+        let rows: Vec<_> = scene.audit().await.into_iter().filter(|row| row.contains(" orders.lapse ")).collect();
+        let thing = |kind: &str, id: &str| format!("SYSTEM deskwire orders.lapse {kind} {id} CHANGED ");
+        let things = [thing("ORDER", id.as_str().unwrap()), thing("PRODUCT", "p-1"), thing("COUPON", "c-1")];
+        assert!(rows.len() == 3 && things.iter().all(|thing| rows.iter().any(|row| row.starts_with(thing))), "{rows:?}");
         scene.ana.call("buyer.orders.place", buy("y")).await.expect("what was given back can be had again");
     }
 
@@ -185,6 +189,9 @@ everywhere! {
             let order = scene.bo.call("workbench.orders.get", json!({"order_id": request["order_id"]})).await.unwrap();
             assert_eq!(order["order"]["returns"][0]["return_status"], "AWAITING_BUYER_SHIP");
         }
+        let rows: Vec<_> = scene.audit().await.into_iter().filter(|row| row.starts_with("SYSTEM deskwire returns.approve ")).collect();
+        let has_row = |request: &&Value| rows.iter().any(|row| row.contains(request["return_id"].as_str().unwrap()));
+        assert!(rows.len() == 2 && [&requests[0], &requests[2]].iter().all(has_row), "{rows:?}");
         let late = json!({"return_id": requests[0]["return_id"], "reason_text": "No."});
         let conflict = scene.bo.call("workbench.returns.reject", late).await.unwrap_err();
         assert_eq!(conflict.kind(), "conflict", "{conflict:?}");

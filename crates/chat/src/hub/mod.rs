@@ -16,7 +16,7 @@ use deskwire_protocol::{
     ConversationId, ShopId, UserId,
     event::{EventName, ReadUpdated, TypingEvent, WorkbenchChanged},
 };
-use deskwire_store::{Head, Side, Store, StoreError};
+use deskwire_store::{Head, Side, Store};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -106,7 +106,7 @@ impl Hub {
         self.listeners.get(topic).map(|listeners| Arc::clone(&listeners)).unwrap_or_default()
     }
 
-    /// Registers a receiver, held back; it is to be begun. Invariant: subscribe, then read; whatever is committed from
+    /// Registers a receiver, held back; it is to be caught up. Invariant: subscribe, then read; whatever is committed from
     /// now on reaches the receiver through the slot, and the backlog is read up to where the slot stands.
     pub(crate) fn register(&self, place: &Place, listener: &Arc<Listener>) -> (Arc<Slot>, Ticket) {
         let ticket = Ticket(self.tickets.fetch_add(1, Ordering::Relaxed));
@@ -127,17 +127,9 @@ impl Hub {
         (slot, ticket)
     }
 
-    /// Asks the store where the sequence stands, unless the slot knows.
-    pub(crate) async fn begin(&self, slot: &Arc<Slot>) -> Result<(), StoreError> {
-        if slot.needs_start()
-            && let Some(head) = self.store.heads(&[slot.place().conversation_id]).await?.first()
-        {
-            self.start_slot(slot, *head);
-        }
-        Ok(())
-    }
-
-    fn start_slot(&self, slot: &Arc<Slot>, head: Head) {
+    /// The sequence stands here, unless the slot knows that already. The head must have been read after a receiver had
+    /// registered.
+    pub(crate) fn start_slot(&self, slot: &Arc<Slot>, head: Head) {
         let seq = match slot.place().side {
             Side::Buyer => head.buyer_last_seq,
             Side::Shop => head.last_seq,

@@ -112,10 +112,6 @@ impl Slot {
         self.lock().receivers.iter().any(|attached| attached.ticket == ticket)
     }
 
-    pub(super) fn needs_start(&self) -> bool {
-        self.lock().last.is_none()
-    }
-
     /// The sequence stands here; later events are delivered from now on. Whether a gap must be filled.
     pub(super) fn start(&self, seq: Seq) -> bool {
         let mut state = self.lock();

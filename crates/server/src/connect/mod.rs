@@ -5,7 +5,7 @@ mod show;
 mod talk;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use deskwire_chat::{Clock, SystemClock};
@@ -51,6 +51,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(30);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// A server that takes nobody now may ask for a later try, up to this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// Where tokens come from.
 enum Tokens {
@@ -105,7 +108,16 @@ pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Resul
         input: BufReader::new(tokio::io::stdin()).lines(),
         input_ended: None,
     };
-    let mut socket = client.open().await.map_err(|error| explained(&client.url, error))?;
+    let mut socket = loop {
+        match client.open().await {
+            Ok(socket) => break socket,
+            Err(error) => {
+                let Some(told) = retry_after(&error) else { return Err(explained(&client.url, error)) };
+                say("* the server takes nobody now; connecting again")?;
+                tokio::time::sleep(spread(told, 1.0..1.25)).await;
+            }
+        }
+    };
     let mut pause = FIRST_PAUSE;
     loop {
         let began = Instant::now();
@@ -120,23 +132,38 @@ pub(crate) async fn run(args: ConnectArgs, settings: &Settings) -> anyhow::Resul
         if began.elapsed() > LONGEST_PAUSE {
             pause = FIRST_PAUSE;
         }
-        let mut wait = client.talk.draining.take().unwrap_or(pause);
+        let mut wait = spread(client.talk.draining.take().unwrap_or(pause), 0.5..1.5);
         socket = loop {
             if client.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
                 bail!("{} messages were not acknowledged", client.talk.unacknowledged());
             }
-            // Many clients lose one server at once, and must not all be back at once.
-            tokio::time::sleep(wait.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+            tokio::time::sleep(wait).await;
             match client.open().await {
                 Ok(socket) => break socket,
                 Err(error) => {
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    wait = pause;
+                    // Whoever was told a time is not back before it.
+                    wait = retry_after(&error)
+                        .map_or_else(|| spread(pause, 0.5..1.5), |told| spread(told, 1.0..1.25));
                     tracing::debug!(%error, "no connection yet");
                 }
             }
         };
     }
+}
+
+/// Many clients lose one server at once, and must not all be back at once.
+fn spread(wait: Duration, share: Range<f64>) -> Duration {
+    wait.mul_f64(rand::rng().random_range(share))
+}
+
+/// When the server that refused an upgrade wants it tried again; none where it does not say so in seconds.
+fn retry_after(error: &anyhow::Error) -> Option<Duration> {
+    let Some(tungstenite::Error::Http(response)) = error.downcast_ref::<tungstenite::Error>() else {
+        return None;
+    };
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
 fn tokens_of(args: &ConnectArgs, settings: &Settings, sub: &UserId) -> anyhow::Result<Tokens> {

@@ -17,6 +17,9 @@ impl MigrationName for Migration {
 ///
 /// `integer PRIMARY KEY` would spare conversations an index on `SQLite`, but pages that follow (`update_time`,
 /// `conversation_id`) would then read all rows of an equal time again.
+///
+/// Every message moves its conversation in an index by time. There is one such index, by status, and those of any status are
+/// merged when read (`conversations.rs`).
 const TABLES: &[&str] = &[
     "CREATE TABLE shop (
         shop_id text PRIMARY KEY NOT NULL,
@@ -64,7 +67,6 @@ const TABLES: &[&str] = &[
         FOREIGN KEY (shop_id, buyer_id) REFERENCES buyer,
         FOREIGN KEY (shop_id, assignee_id) REFERENCES agent
     )",
-    "CREATE INDEX conversation_update_time ON conversation (shop_id, update_time, conversation_id)",
     "CREATE INDEX conversation_status ON conversation (shop_id, status, update_time, conversation_id)",
     "CREATE TABLE message (
         conversation_id bigint NOT NULL REFERENCES conversation,

@@ -93,7 +93,7 @@ impl Store {
             params.push(now.millis())
         );
         let rows = self.rows(sql, params).await?;
-        rows.iter().map(|row| Ok((row::shop_id(row, "coupon")?, coupon(row)?))).collect()
+        Ok(document::read_what_can_be(&rows, "coupon", coupon))
     }
 
     /// Workbenches are told now that the coupon has begun or ended; whether nobody else told them, here or on another

@@ -344,7 +344,7 @@ impl Store {
             params.push(now.millis())
         );
         let rows = self.rows(sql, params).await?;
-        rows.iter().map(|row| Ok((row::shop_id(row, "return_request")?, return_request(row)?))).collect()
+        Ok(document::read_what_can_be(&rows, "return_request", return_request))
     }
 
     /// Returns of all shops that the shop has to answer by `until`, of which agents were not told, longest due first.
@@ -361,7 +361,7 @@ impl Store {
             params.push(until.millis())
         );
         let rows = self.rows(sql, params).await?;
-        rows.iter().map(|row| Ok((row::shop_id(row, "return_request")?, return_request(row)?))).collect()
+        Ok(document::read_what_can_be(&rows, "return_request", return_request))
     }
 
     /// The agents are told now that this return's answer is due; whether nobody else told them, here or on another node.
@@ -460,7 +460,7 @@ impl Store {
             params.push(now.millis())
         );
         let rows = self.rows(sql, params).await?;
-        rows.iter().map(|row| Ok((row::shop_id(row, "shop_order")?, order(row)?))).collect()
+        Ok(document::read_what_can_be(&rows, "shop_order", order))
     }
 
     /// The agents are told of this reminder of the order now, and of another at `next`; whether nobody else told them,

@@ -1,7 +1,7 @@
 //! What each side reads of a conversation: pages of its history, and the events of its sequence.
 
 use deskwire_protocol::{ConversationId, Seq, Visibility};
-use deskwire_store::{EventRecord, HistoryRange, Side, Store};
+use deskwire_store::{EventRecord, EventsAfter, HistoryRange, Side, Store};
 
 use crate::{
     on_each_database,
@@ -12,6 +12,7 @@ on_each_database! {
     history_is_paged_backward_and_forward_without_a_gap_or_a_double
     the_buyer_is_shown_no_private_note_and_pages_are_full_all_the_same
     events_follow_each_other_for_both_sides_whatever_the_page
+    several_places_are_read_together_as_each_by_itself
     what_was_recalled_is_not_told_again
     a_conversation_shows_nothing_of_another
 }
@@ -118,6 +119,29 @@ async fn events_follow_each_other_for_both_sides_whatever_the_page(backend: Back
                 let missed: Vec<i64> = expected.iter().copied().filter(|place| *place > start).collect();
                 assert_eq!(found, missed, "{side:?}, pages of {limit} from {start}");
             }
+        }
+    }
+}
+
+async fn several_places_are_read_together_as_each_by_itself(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let ana = talk(&store).await;
+    let bo = open(&store, &buyer("bo"), 2).await;
+    let mut places = Vec::new();
+    for side in [Side::Shop, Side::Buyer] {
+        for start in 0..=12 {
+            places.push(EventsAfter { conversation_id: ana, side, after_seq: seq(start) });
+        }
+        places.push(EventsAfter { conversation_id: bo, side, after_seq: seq(0) });
+    }
+    // Every number of them, so that those that only fill a statement up are seen to bring nothing.
+    for count in 0..=places.len() {
+        let places = &places[..count];
+        let together = store.events_after(places, 5).await.unwrap();
+        assert_eq!(together.len(), count);
+        for (place, events) in places.iter().zip(together) {
+            let EventsAfter { conversation_id, side, after_seq } = *place;
+            assert_eq!(events, store.events(conversation_id, side, after_seq, 5).await.unwrap(), "{place:?}");
         }
     }
 }

@@ -5,8 +5,8 @@ use deskwire_protocol::{
     webhook::WebhookEventType,
 };
 use deskwire_store::{
-    AuditRecord, AuditResult, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult, HistoryRange,
-    Needs, ShopChanges, Side, Store, Wanted, WebhookEventRecord, WebhookRecord,
+    AuditRecord, AuditResult, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult, EventsAfter,
+    HistoryRange, Needs, ShopChanges, Side, Store, Wanted, WebhookEventRecord, WebhookRecord,
 };
 
 use crate::world::{Backend, NOW, Send, World, agent, buyer, id, in_time, join, recall, send, seq};
@@ -111,6 +111,8 @@ async fn ask_everything(store: &Store) {
             store.history(ana, side, range, 21).await.unwrap();
         }
         store.events(ana, side, seq(200), 21).await.unwrap();
+        let after = |conversation_id, place| EventsAfter { conversation_id, side, after_seq: seq(place) };
+        store.events_after(&[after(ana, 200), after(ana, 150), after(id(100_002), 0)], 21).await.unwrap();
     }
 }
 

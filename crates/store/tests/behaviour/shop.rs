@@ -24,6 +24,7 @@ use crate::{
 };
 
 on_each_database! {
+    what_is_due_and_cannot_be_read_keeps_back_no_other
     an_order_is_read_back_as_it_was_written
     a_buyers_orders_are_listed_newest_first_by_status_and_part_of_the_id
     a_note_keeps_all_its_versions
@@ -110,6 +111,20 @@ async fn an_order_is_read_back_as_it_was_written(backend: Backend) {
     assert!(!store.take_reminder(&shop("a"), &record, Some(later)).await.unwrap(), "once");
     assert_eq!(store.reminders_due(NOW, 10).await.unwrap(), []);
     assert_eq!(store.reminders_due(later, 10).await.unwrap().len(), 1);
+}
+
+async fn what_is_due_and_cannot_be_read_keeps_back_no_other(backend: Backend) {
+    let (world, store) = World::with_store(backend).await;
+    let due = |id: &str, n: i64| {
+        let times = Some(Timestamp::from_millis(NOW.millis() - 9 + n));
+        OrderRecord { remind_time: times, lapse_time: times, ..order(id, "ana", n) }
+    };
+    put_orders(&store, &shop("a"), vec![due("o-1", 1), due("o-2", 2)]).await;
+    world.raw().await.run("UPDATE shop_order SET document = 'torn' WHERE order_id = 'o-1'").await;
+    for found in [store.reminders_due(NOW, 10).await, store.orders_lapsing(NOW, 10).await] {
+        let found: Vec<_> = found.unwrap().into_iter().map(|(_, record)| record).collect();
+        assert_eq!(ids(&found), ["o-2"]);
+    }
 }
 
 async fn a_buyers_orders_are_listed_newest_first_by_status_and_part_of_the_id(backend: Backend) {

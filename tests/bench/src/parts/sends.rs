@@ -76,10 +76,10 @@ pub(crate) async fn measure(options: &Options, program: &Program) -> anyhow::Res
 }
 
 /// What one round has shown, between the end of its warm-up and its end.
-struct Round {
+pub(crate) struct Round {
     lasted: Duration,
-    replies: Histogram<u64>,
-    deliveries: Histogram<u64>,
+    pub(crate) replies: Histogram<u64>,
+    pub(crate) deliveries: Histogram<u64>,
     server: CpuTime,
     client: CpuTime,
     commits: f64,
@@ -88,15 +88,20 @@ struct Round {
 }
 
 impl Round {
-    fn sends(&self) -> f64 {
+    pub(crate) fn sends(&self) -> f64 {
         self.replies.len() as f64
     }
 
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.sends() / self.lasted.as_secs_f64()
     }
 
-    fn to_json(&self) -> Value {
+    /// Of all nodes together, for each send.
+    pub(crate) fn server_micros(&self) -> f64 {
+        self.server.micros_each(self.sends())
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
         let quantiles = |of: &Histogram<u64>| {
             json!({
                 "count": of.len(), "p50_us": micros(of, 0.5), "p90_us": micros(of, 0.9), "p99_us": micros(of, 0.99),
@@ -125,7 +130,7 @@ fn row(senders: usize, rounds: &[Round]) -> Vec<String> {
         millis(of(&|round| round.commit_seconds * 1e6 / round.commits)),
         shown(of(&|round| round.frames_a_flush)),
         percent(of(&|round| round.server.share(round.lasted))),
-        shown(of(&|round| round.server.micros_each(round.sends()))),
+        shown(of(&Round::server_micros)),
         percent(of(&|round| round.client.share(round.lasted))),
     ]
 }
@@ -160,8 +165,21 @@ impl Window {
 
 async fn round(options: &Options, program: &Program, senders: usize) -> anyhow::Result<Round> {
     let server = program.start(&options.work_dir).await?;
-    let shops = shops(&server, senders).await?;
-    let window = Window::begin(options.quick);
+    let round = round_at([&server, &server], options.quick, senders).await?;
+    server.end().await?;
+    Ok(round)
+}
+
+/// The buyers are at the first of two nodes and the agents at the second, which may be the same.
+pub(crate) async fn round_at(nodes: [&Server; 2], quick: bool, senders: usize) -> anyhow::Result<Round> {
+    let [server, other] = nodes;
+    let is_alone = server.address() == other.address();
+    let cpu_time = || -> anyhow::Result<CpuTime> {
+        let of_first = server.cpu_time()?;
+        Ok(if is_alone { of_first } else { of_first.and(other.cpu_time()?) })
+    };
+    let shops = shops(nodes, senders).await?;
+    let window = Window::begin(quick);
     let mut sending = JoinSet::new();
     let mut receiving = JoinSet::new();
     let (expected, of_shops) = watch::channel(None);
@@ -172,9 +190,9 @@ async fn round(options: &Options, program: &Program, senders: usize) -> anyhow::
         receiving.spawn(receive(agent, shop, window, of_shops.clone()));
     }
     sleep_until(window.from.into()).await;
-    let before = (server.cpu_time()?, CpuTime::of("self")?, server.counters().await?);
+    let before = (cpu_time()?, CpuTime::of("self")?, server.counters().await?);
     sleep_until(window.until.into()).await;
-    let after = (server.cpu_time()?, CpuTime::of("self")?, server.counters().await?);
+    let after = (cpu_time()?, CpuTime::of("self")?, server.counters().await?);
 
     let mut replies = latencies();
     let mut sent_in = HashMap::<usize, u64>::new();
@@ -192,7 +210,6 @@ async fn round(options: &Options, program: &Program, senders: usize) -> anyhow::
         anyhow::Ok(())
     };
     timeout(PATIENCE, all).await.context("acknowledged messages were not delivered")??;
-    server.end().await?;
 
     let added = |name| after.2.added(&before.2, name);
     Ok(Round {
@@ -212,17 +229,17 @@ struct Shop {
     agent: Client,
 }
 
-async fn shops(server: &Server, senders: usize) -> anyhow::Result<Vec<Shop>> {
+async fn shops(nodes: [&Server; 2], senders: usize) -> anyhow::Result<Vec<Shop>> {
     let numbers: Vec<usize> = (0..senders).collect();
     stream::iter(numbers.chunks(BUYERS_OF_A_SHOP).enumerate())
-        .map(|(number, buyers)| open_shop(server, format!("shop-{number}"), buyers.len()))
+        .map(|(number, buyers)| open_shop(nodes, format!("shop-{number}"), buyers.len()))
         .buffered(OPENING)
         .try_collect()
         .await
 }
 
-async fn open_shop(server: &Server, shop: String, size: usize) -> anyhow::Result<Shop> {
-    let mut agent = Client::join(server, &Person::agent(&shop, "agent")).await?;
+async fn open_shop([server, other]: [&Server; 2], shop: String, size: usize) -> anyhow::Result<Shop> {
+    let mut agent = Client::join(other, &Person::agent(&shop, "agent")).await?;
     let mut buyers = Vec::with_capacity(size);
     for number in 0..size {
         let mut buyer = Client::join(server, &Person::buyer(&shop, format!("buyer-{number}"))).await?;
