@@ -46,6 +46,14 @@ impl Connect {
         }
     }
 
+    /// By way of a balancer at this address.
+    #[must_use]
+    pub fn by_way_of(mut self, address: &str) -> Self {
+        self.url = self.url.replace(&self.address, address);
+        address.clone_into(&mut self.address);
+        self
+    }
+
     /// In another codec.
     #[must_use]
     pub fn codec(mut self, codec: Codec) -> Self {

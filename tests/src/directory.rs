@@ -64,6 +64,13 @@ impl Directory {
         command
     }
 
+    /// Another program than the binary, likewise.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = bare(program);
+        command.current_dir(self.directory.path());
+        command
+    }
+
     /// A line as someone pastes it into a shell in this directory.
     pub fn pasted(&self, line: &str) -> Command {
         let mut command = bare(Path::new("sh"));

@@ -34,7 +34,8 @@ impl Response {
     }
 }
 
-pub(crate) async fn get(address: &str, path: &str) -> Response {
+/// A plain HTTP request.
+pub async fn get(address: &str, path: &str) -> Response {
     request(address, "GET", path, &[], "").await
 }
 

@@ -28,7 +28,7 @@ mod database;
 mod deadline;
 mod directory;
 mod everywhere;
-mod http;
+pub mod http;
 mod receiver;
 mod server;
 mod setting;

@@ -139,6 +139,11 @@ impl Server {
         ServerOptions::new(setting).start().await
     }
 
+    /// Whether its process was started, and neither ended nor killed by the test since.
+    pub fn runs(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
         &self.running.as_ref().expect("the server runs").address

@@ -1,13 +1,17 @@
 //! A command of the binary at whose terminal someone sits: lines are typed into it, and what it shows is read.
 
-use std::process::{ExitStatus, Stdio};
+use std::{
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
 };
 
-use crate::{Server, within};
+use crate::{DEADLINE, Server, within};
 
 /// A running command, talked to through pipes.
 #[derive(Debug)]
@@ -42,10 +46,22 @@ impl Terminal {
         within("typing", self.keyboard.write_all(line.as_bytes())).await.expect("it reads its input");
     }
 
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id().expect("it has not been waited for")
+    }
+
     /// Reads until a line with this in it is shown; answers that line.
     pub async fn shows(&mut self, part: &str) -> String {
+        self.shows_within(DEADLINE, part).await
+    }
+
+    /// The same of a command that may take so long for a line.
+    pub async fn shows_within(&mut self, deadline: Duration, part: &str) -> String {
         loop {
-            let line = within(format!("{part:?} after {:#?}", self.shown), self.screen.next_line()).await;
+            let line = timeout(deadline, self.screen.next_line()).await;
+            let line =
+                line.unwrap_or_else(|_| panic!("{part:?} not within {deadline:?} after {:#?}", self.shown));
             let line = line.expect("its output can be read");
             let line = line.unwrap_or_else(|| panic!("it ended before {part:?}: {:#?}", self.shown));
             self.shown.push(line.clone());
