@@ -6,6 +6,7 @@ use std::{collections::HashMap, time::Duration};
 
 use deskwire_protocol::{ShopId, Timestamp, UserId, coupon::Claim};
 use deskwire_store::{CardRefresh, ShownCard, Subject};
+use futures::TryFutureExt as _;
 use tokio::{
     task::JoinError,
     time::{Instant, sleep, timeout},
@@ -16,7 +17,7 @@ use crate::{
     Workbench, WorkbenchError,
     cards::differs,
     picture::{CardRef, Picture, Rendered, Viewer},
-    workbench::system,
+    workbench::{PATIENCE, in_time, system},
 };
 
 /// Things that are worked on at once: one in thousands of conversations does not keep others waiting.
@@ -25,7 +26,7 @@ const THINGS: usize = 8;
 const CARDS: u32 = 100;
 /// A node that has taken a thing says with every page of it that it is still at it. When it has not said so for this long
 /// it is dead, and another takes the thing.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = PATIENCE;
 /// After an error: what was in the way may be gone, and others come first.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The newest cards of a thing that a buyer is looking at.
@@ -45,7 +46,7 @@ impl Workbench {
         // Each in a task of its own: none that holds a connection waits for this loop, which waits for one itself.
         let mut passes: JoinMap<(ShopId, Subject), ()> = JoinMap::new();
         while !stop.is_cancelled() {
-            // Not given up in the middle: what it has taken must not be left lying.
+            // Not given up when the node ends: what it has taken must not be left lying.
             self.begin_passes(&mut passes, &stop).await;
             let idle = timeout(self.config().poll_interval, self.stale().notified());
             tokio::select! {
@@ -67,7 +68,8 @@ impl Workbench {
         }
         let now = self.now();
         let under_way: Vec<_> = passes.keys().cloned().collect();
-        match self.store().take_card_refreshes(now, now.plus(LEASE), &under_way, free).await {
+        let taking = self.store().take_card_refreshes(now, now.plus(LEASE), &under_way, free);
+        match in_time(taking.map_err(WorkbenchError::from)).await {
             Ok(taken) => {
                 for refresh in taken {
                     let thing = (refresh.shop_id.clone(), refresh.subject.clone());
@@ -84,37 +86,50 @@ impl Workbench {
     async fn pass(self, refresh: CardRefresh, stop: CancellationToken) {
         let kind = refresh.subject.kind();
         let ended = async {
-            match self.refresh(&refresh, &stop).await? {
-                Pass::Whole(next) => self.store().card_refreshed(&refresh, next).await?,
-                Pass::BrokenOff => self.store().give_back_card_refresh(&refresh, self.now()).await?,
-            }
-            Ok(())
+            let pass = self.refresh(&refresh, &stop).await?;
+            in_time(async {
+                match pass {
+                    Pass::Whole(next) => self.store().card_refreshed(&refresh, next).await?,
+                    Pass::BrokenOff => self.store().give_back_card_refresh(&refresh, self.now()).await?,
+                }
+                Ok(())
+            })
+            .await
         };
         let ended: Result<(), WorkbenchError> = ended.await;
         let Err(error) = ended else { return };
         tracing::warn!(%error, kind, "a thing's cards could not be rendered again; it is tried again soon");
-        if let Err(error) = self.store().give_back_card_refresh(&refresh, self.now().plus(PAUSE)).await {
+        let giving_back = self.store().give_back_card_refresh(&refresh, self.now().plus(PAUSE));
+        if let Err(error) = in_time(giving_back.map_err(WorkbenchError::from)).await {
             tracing::debug!(%error, kind, "a thing could not be given back; its lease runs out");
         }
     }
 
     async fn refresh(&self, refresh: &CardRefresh, stop: &CancellationToken) -> Result<Pass, WorkbenchError> {
         let CardRefresh { shop_id, subject, .. } = refresh;
-        let Some(picture) = self.picture(shop_id, subject).await? else { return Ok(Pass::Whole(None)) };
+        let Some(picture) = in_time(self.picture(shop_id, subject)).await? else {
+            return Ok(Pass::Whole(None));
+        };
         let began = Instant::now();
         let mut next: Option<Timestamp> = None;
         let mut after = None;
         loop {
             let page_began = Instant::now();
-            let cards = self.store().shown_cards(shop_id, subject, after, CARDS).await?;
-            let is_last = cards.len() < usize::try_from(CARDS).unwrap_or(usize::MAX);
-            after = cards.last().map(ShownCard::place);
-            let changes = self.show(shop_id, subject, &picture, &cards).await?;
+            let page = async {
+                let cards = self.store().shown_cards(shop_id, subject, after, CARDS).await?;
+                let is_last = cards.len() < usize::try_from(CARDS).unwrap_or(usize::MAX);
+                let changes = self.show(shop_id, subject, &picture, &cards).await?;
+                if !is_last {
+                    self.store().renew_card_refresh(refresh, self.now().plus(LEASE)).await?;
+                }
+                Ok((cards.last().map(ShownCard::place), is_last, changes))
+            };
+            let (last, is_last, changes) = in_time(page).await?;
+            after = last;
             next = [next, changes].into_iter().flatten().min();
             if is_last {
                 break;
             }
-            self.store().renew_card_refresh(refresh, self.now().plus(LEASE)).await?;
             // As long as it took: half of the time, and of the database, is for others.
             if stop.run_until_cancelled(sleep(page_began.elapsed())).await.is_none() {
                 return Ok(Pass::BrokenOff);

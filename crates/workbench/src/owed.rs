@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Workbench, WorkbenchError,
     picture::{CardRef, Rendered, Viewer},
+    workbench::in_time,
 };
 
 /// Read at once.
@@ -28,7 +29,7 @@ impl Workbench {
     /// Sends what is owed, until `shutdown`.
     pub(crate) async fn pay_what_is_owed(&self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            match shutdown.run_until_cancelled(self.pay()).await {
+            match shutdown.run_until_cancelled(in_time(self.pay())).await {
                 None => return,
                 Some(Ok(())) => {}
                 Some(Err(error)) => {

@@ -15,7 +15,7 @@ use crate::{
         products::stock,
         reminders,
     },
-    workbench::{Deed, coupon_changed, system},
+    workbench::{Deed, coupon_changed, in_time, system},
 };
 
 /// Worked off at once.
@@ -27,11 +27,11 @@ impl Workbench {
         let look = async {
             loop {
                 for (what, outcome) in [
-                    ("requests for returns", self.approve_overdue().await),
-                    ("orders that were not paid", self.lapse_overdue().await),
-                    ("coupons that begin or end", self.tell_of_turns().await),
-                    ("deadlines", self.remind().await),
-                    ("deadlines of returns", self.remind_of_answers().await),
+                    ("requests for returns", in_time(Box::pin(self.approve_overdue())).await),
+                    ("orders that were not paid", in_time(Box::pin(self.lapse_overdue())).await),
+                    ("coupons that begin or end", in_time(Box::pin(self.tell_of_turns())).await),
+                    ("deadlines", in_time(Box::pin(self.remind())).await),
+                    ("deadlines of returns", in_time(Box::pin(self.remind_of_answers())).await),
                 ] {
                     if let Err(error) = outcome {
                         tracing::warn!(%error, what, "what is due could not be done; it is tried again soon");

@@ -1,8 +1,8 @@
 //! The handle: what every noun of the workbench needs, and the one way to change a thing of a shop.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{future::Future, str::FromStr, sync::Arc, time::Duration};
 
-use deskwire_chat::{Chance, Chat, Clock, bus, spawn_vital};
+use deskwire_chat::{Chance, Chat, ChatError, Clock, bus, spawn_vital};
 use deskwire_protocol::{
     Role, ShopId, Timestamp, UserId,
     card::ThingKind,
@@ -23,6 +23,9 @@ use crate::{
 
 /// Two who make the same at once: the second tries again and finds what the first made.
 pub(crate) const TRIES: usize = 3;
+
+/// For what the workbench does by itself, a step or a page: beyond it the store is as good as away.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// For what is under way when the node ends: a page of cards, not all of them.
 const GRACE: Duration = Duration::from_secs(5);
@@ -262,6 +265,14 @@ impl Deed {
     }
 }
 
+/// Work that nobody waits for: a store that does not answer must not hold it up for ever. What it has not done by then is
+/// found again.
+pub(crate) async fn in_time<T>(
+    work: impl Future<Output = Result<T, WorkbenchError>>,
+) -> Result<T, WorkbenchError> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(WorkbenchError::Chat(ChatError::Timeout)))
+}
+
 /// What the server does by itself is done by it.
 pub(crate) fn system() -> Editor {
     Editor { kind: EditorKind::System, id: "deskwire".into(), name: "System".into() }
@@ -324,4 +335,18 @@ fn changed(
         buyer_id: buyer_id.cloned(),
         update_time: now,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_comes_to_no_end_is_given_up() {
+        let given_up: Result<(), WorkbenchError> = in_time(pending()).await;
+        assert!(matches!(given_up, Err(WorkbenchError::Chat(ChatError::Timeout))), "{given_up:?}");
+        assert_eq!(in_time(ready(Ok(7))).await.unwrap(), 7);
+    }
 }
