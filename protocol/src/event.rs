@@ -107,7 +107,10 @@ pub struct SequencedEvent {
     pub message: Message,
 }
 
-/// `conversation.updated`: a summary, safe to lose; `conversation.sync` repairs.
+/// `conversation.updated`: a summary, safe to lose; `conversation.sync` repairs. A session that is attached to the
+/// conversation is not told of what `message.created` says already: it is the `latest_message`, its `seq` the `last_seq`, its
+/// `create_time` the `update_time`, and it is one more unread where it is from the other side. Of a summary whose `last_seq` is
+/// behind the last event that the receiver has, these four are behind, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationUpdated {
     /// How it stands now.

@@ -273,6 +273,20 @@ impl Client {
         }
     }
 
+    /// The next push, whatever it is.
+    pub async fn any_push(&mut self) -> (String, Value) {
+        while self.pushes.is_empty() {
+            self.receive("any push").await;
+        }
+        self.pushes.pop_front().expect("there is one")
+    }
+
+    /// All pushes that had come before the answer to a ping sent now.
+    pub async fn all_pushes_so_far(&mut self) -> Vec<(String, Value)> {
+        self.call("session.ping", json!({})).await.expect("a ping is answered");
+        self.pushes.drain(..).collect()
+    }
+
     /// The pushes of this name that had come before the answer to a ping sent now.
     pub async fn pushes_so_far(&mut self, event: &str) -> Vec<Value> {
         self.call("session.ping", json!({})).await.expect("a ping is answered");

@@ -136,7 +136,7 @@ pub(crate) struct Touched {
     pub(crate) conversation_id: ConversationId,
     pub(crate) shop_id: ShopId,
     pub(crate) buyer_id: UserId,
-    /// By nothing but messages.
+    /// By nothing but new messages.
     pub(crate) only_messages: bool,
 }
 
@@ -573,7 +573,8 @@ impl Batch {
         let event = EventRecord { seq, buyer_prev_seq, message };
         self.effects.push(Effect::Event(event.clone()));
         self.revised.push(event);
-        self.touch(record, true);
+        // When it last changed, and how much is unread after a recall, a revision does not say.
+        self.touch(record, false);
         seq
     }
 

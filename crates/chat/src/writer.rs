@@ -249,7 +249,8 @@ impl Writer {
                 Effect::Event(record) => {
                     let Some(touched) = by_id.get(&record.message.conversation_id) else { continue };
                     told += 1;
-                    if self.config.planted.has(Bug::DropPublishes) && rand::random_ratio(1, 100) {
+                    // As good as chance.
+                    if self.config.planted.has(Bug::DropPublishes) && self.clock.now().millis() % 100 == 0 {
                         continue;
                     }
                     let visibility = record.message.visibility;

@@ -15,5 +15,6 @@ mod products;
 mod races;
 mod returns;
 mod scope;
+mod snapshot;
 mod time;
 mod timekeeper;

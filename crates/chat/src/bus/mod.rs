@@ -86,7 +86,7 @@ pub enum Workbench {
 pub struct Changed {
     /// Which.
     pub conversation_id: ConversationId,
-    /// Only by messages, of which attached sessions learn in sequence.
+    /// Only by new messages, of which attached sessions learn in sequence.
     pub only_messages: bool,
 }
 
