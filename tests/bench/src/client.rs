@@ -83,12 +83,22 @@ impl Client {
     }
 
     async fn connect(address: &str) -> anyhow::Result<Self> {
+        Self::connect_with(address, 4096).await
+    }
+
+    /// With a buffer of so many bytes for what is read.
+    pub(crate) async fn connect_with(address: &str, read_buffer: usize) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(16 * 1024);
+        let config = WebSocketConfig::default().read_buffer_size(read_buffer).write_buffer_size(16 * 1024);
         let url = format!("ws://{address}/v1/ws");
         let (socket, _) = timeout(PATIENCE, client_async_with_config(url, stream, Some(config))).await??;
         Ok(Self { socket, last_id: 0 })
+    }
+
+    /// What is under it; nothing must be under way.
+    pub(crate) fn into_socket(self) -> WebSocketStream<TcpStream> {
+        self.socket
     }
 
     /// A buyer's conversation; attaches.

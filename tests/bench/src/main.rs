@@ -8,6 +8,7 @@ mod figures;
 mod machine;
 mod pair;
 mod parts;
+mod peers;
 mod people;
 mod process;
 mod server;
@@ -42,6 +43,15 @@ pub(crate) enum Part {
     Nodes,
     /// Five thousand sockets whose node has died, on their way to another one.
     Reconnect,
+    /// Deskwire beside servers that keep nothing: rooms, pairs, arrivals.
+    Peers,
+}
+
+impl Part {
+    /// All but the one that needs what others wrote.
+    fn usual() -> Vec<Self> {
+        Self::value_variants().iter().copied().filter(|part| *part != Self::Peers).collect()
+    }
 }
 
 /// Measures one node on `SQLite`, and two over `PostgreSQL` and Redis.
@@ -59,6 +69,12 @@ pub(crate) struct Options {
     /// Where databases are put while they are needed; it decides which disk is measured.
     #[arg(long)]
     work_dir: PathBuf,
+    /// Where npm has installed what the part `peers` compares with; the scripts are beside it.
+    #[arg(long)]
+    node_modules: Option<PathBuf>,
+    /// Where the part `peers` puts its plots.
+    #[arg(long)]
+    plots: Option<PathBuf>,
     /// The JSON file to write.
     #[arg(long)]
     out: PathBuf,
@@ -83,8 +99,7 @@ fn main() -> anyhow::Result<()> {
 async fn run(options: &Options) -> anyhow::Result<()> {
     fs::create_dir_all(&options.work_dir).context("the work directory cannot be made")?;
     let program = Program { path: options.server.clone(), core: options.server_core };
-    let parts =
-        if options.parts.is_empty() { Part::value_variants().to_vec() } else { options.parts.clone() };
+    let parts = if options.parts.is_empty() { Part::usual() } else { options.parts.clone() };
     let load_before = machine::load_average();
     let mut measured = serde_json::Map::new();
     for part in parts {
@@ -100,6 +115,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             Part::Cards => parts::cards::measure(options, &program).await?,
             Part::Nodes => parts::nodes::measure(options, &program).await?,
             Part::Reconnect => parts::reconnect::measure(options, &program).await?,
+            Part::Peers => peers::measure(options, &program).await?,
         };
         show(&outcome);
         measured.insert(name, outcome.to_json());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const TICK: Duration = Duration::from_millis(10);
 
 /// Time on a core, of all threads together.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CpuTime {
     user: Duration,
     system: Duration,
@@ -45,6 +45,11 @@ impl CpuTime {
     /// The part of one core that was used over this time: 1 is all of it.
     pub(crate) fn share(self, of: Duration) -> f64 {
         (self.user + self.system).as_secs_f64() / of.as_secs_f64()
+    }
+
+    /// Seconds in all.
+    pub(crate) fn seconds(self) -> f64 {
+        (self.user + self.system).as_secs_f64()
     }
 
     /// Microseconds each.

@@ -161,7 +161,7 @@ impl Server {
     }
 
     /// `taskset` becomes the server, so this is the server's own.
-    fn process(&self) -> anyhow::Result<String> {
+    pub(crate) fn process(&self) -> anyhow::Result<String> {
         Ok(self.child.id().context("the server has ended")?.to_string())
     }
 

@@ -72,6 +72,12 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Outcome> {
     Ok(Outcome { tables: vec![table], aims: Vec::new(), raw })
 }
 
+/// Messages a second, and the p99 of a commit in microseconds, by so many messages a commit.
+pub(crate) async fn round(options: &Options, batch: usize, span: Duration) -> anyhow::Result<(f64, f64)> {
+    let round = Bench::open(options, batch).await?.run(span).await?;
+    Ok((round.rows_a_second, micros(&round.commits, 0.99)))
+}
+
 /// An empty database with a buyer and a conversation for each message of a commit.
 struct Bench {
     _directory: tempfile::TempDir,

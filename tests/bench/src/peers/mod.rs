@@ -1,0 +1,30 @@
+//! Side by side: the same work for Deskwire and for servers that keep nothing, interleaved in one run. All processes of a
+//! service, its Redis and PostgreSQL included, have one core, and what is told is what they do with a second of it.
+
+pub(crate) mod arrivals;
+mod durable;
+mod plot;
+pub(crate) mod rooms;
+mod seat;
+mod service;
+
+pub(crate) use seat::{Seat, Wire};
+pub(crate) use service::{Kind, Service, Services};
+
+use serde_json::json;
+
+use crate::{Options, figures::Outcome, server::Program};
+
+/// All of it, one after the other.
+pub(crate) async fn measure(options: &Options, program: &Program) -> anyhow::Result<Outcome> {
+    let services = Services::prepare(options, program).await?;
+    let mut outcome = rooms::measure(options, &services).await?;
+    let durable = durable::measure(options, program, &services).await?;
+    let arrivals = arrivals::measure(options, &services).await?;
+    outcome.raw = json!({ "rooms": outcome.raw, "durable": durable.raw, "arrivals": arrivals.raw });
+    for further in [durable, arrivals] {
+        outcome.tables.extend(further.tables);
+        outcome.aims.extend(further.aims);
+    }
+    Ok(outcome)
+}
