@@ -49,7 +49,7 @@ async fn verdict(binary: &Path, bug: Option<&str>, faults: Vec<Fault>) -> Verdic
         program: Program { binary: binary.into(), environment },
         sockets: 40,
         shops: 1,
-        pace: Duration::from_millis(400),
+        pace: Duration::from_millis(100),
         seed: SEED,
         faults,
         talk: Duration::from_secs(8),

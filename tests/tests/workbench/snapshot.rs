@@ -287,7 +287,7 @@ impl Watched {
         match kind {
             ThingKind::Order => {
                 let shipped = json!({"status": "IN_TRANSIT", "update_time": now()});
-                self.put("/orders/o-2", with(order("o-2", "ana", "AWAITING_SHIPMENT"), shipped)).await;
+                self.put("/orders/o-2", with(bare(&self.screen.orders["o-2"]), shipped)).await;
             }
             ThingKind::SellerNote => {
                 let note = json!({"order_id": "o-2", "text": "Ring twice.", "version": 0});
@@ -307,7 +307,9 @@ impl Watched {
                 self.put("/products/p-1", sold).await;
             }
             ThingKind::Coupon => {
-                let renamed = with(coupon("c-1", "Six off", 9), json!({"update_time": now()}));
+                let times =
+                    json!({"create_time": self.screen.coupons["c-1"]["create_time"], "update_time": now()});
+                let renamed = with(coupon("c-1", "Six off", 9), times);
                 self.put("/coupons/c-1", renamed).await;
             }
         }
