@@ -61,10 +61,10 @@ async fn verdict(binary: &Path, bug: Option<&str>, faults: Vec<Fault>) -> Verdic
 #[tokio::test(flavor = "multi_thread")]
 async fn the_checker_finds_each_planted_bug_and_none_where_none_is_planted() {
     let binary = build();
-    let rhythm = Rhythm { gap: 1_500..2_500, lasts: 300..800, stops: 300..800 };
+    let rhythm = Rhythm { gap: 1_000..1_800, lasts: 300..800, stops: 300..800 };
     let mut unfound = Vec::new();
     for (bug, kinds, expected) in BUGS {
-        let faults = schedule(SEED, if kinds.is_empty() { 0 } else { 8 }, kinds, &rhythm);
+        let faults = schedule(SEED, if kinds.is_empty() { 0 } else { 14 }, kinds, &rhythm);
         let verdict = verdict(&binary, Some(bug), faults).await;
         println!("== {bug}: {} acknowledged\n{verdict}", verdict.figures.acknowledged);
         if verdict.count(*expected) == 0 {
