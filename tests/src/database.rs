@@ -72,6 +72,19 @@ impl Server {
         self.execute_beside(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")).await;
     }
 
+    /// The database takes no writes, or takes them again; all connections to it begin anew. PostgreSQL only.
+    pub async fn let_write(&self, allowed: bool) {
+        let name = self.database_name();
+        let setting = if allowed {
+            "RESET default_transaction_read_only"
+        } else {
+            "SET default_transaction_read_only = on"
+        };
+        self.execute_beside(&format!("ALTER DATABASE {name} {setting}")).await;
+        let backends = format!("FROM pg_stat_activity WHERE datname = '{name}'");
+        self.execute_beside(&format!("SELECT pg_terminate_backend(pid) {backends}")).await;
+    }
+
     fn database_name(&self) -> String {
         let url = self.database_url();
         assert!(url.starts_with("postgres"), "a file cannot be taken away: {url}");

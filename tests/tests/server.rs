@@ -767,4 +767,25 @@ mod store {
         assert_eq!(bo.texts(&here).await, ["before", "during"]);
         assert_eq!(server.get("/readyz").await.status, 200);
     }
+
+    #[tokio::test]
+    async fn a_database_that_takes_no_writes_refuses_them_and_is_read_all_the_same() {
+        let server = Server::start(Setting { backend: Backend::Postgres, ..Setting::default() }).await;
+        let (mut ana, mut bo) = (server.buyer("ana").await, server.agent("bo").await);
+        let here = ana.open().await;
+        bo.attach(&here).await;
+        ana.say(&here, "before").await;
+        server.let_write(false).await;
+        let send = Client::message(&here, "m-1", "during");
+        let refused = ana.call("message.send", send.clone()).await.unwrap_err();
+        assert_eq!(refused.kind(), "service_unavailable", "{refused:?}");
+        assert!(refused.retryable() && refused.data["retry_after_ms"].is_u64(), "{refused:?}");
+        assert_eq!(bo.texts(&here).await, ["before"]);
+        assert_eq!(server.get("/healthz").await.status, 200);
+
+        server.let_write(true).await;
+        ana.call("message.send", send).await.expect("the same again, once writes are taken");
+        bo.hears("during").await;
+        assert_eq!(bo.texts(&here).await, ["before", "during"]);
+    }
 }
