@@ -24,7 +24,7 @@ const BUGS: &[(&str, &[Kind], Violation)] = &[
     ("read-before-subscribe", &[Kind::CutSockets], Violation::Skipped),
     ("no-dedupe", &[Kind::HalfOpenSockets, Kind::ResetSockets], Violation::Doubled),
     ("sequence-outside-transaction", &[Kind::CutSockets], Violation::Hole),
-    ("edit-sent-live-only", &[], Violation::Hole),
+    ("edit-sent-live-only", &[], Violation::Lost),
     ("note-sent-to-buyer", &[], Violation::Leaked),
     ("resume-off-by-one", &[Kind::CutSockets], Violation::Skipped),
 ];
