@@ -88,7 +88,11 @@ impl Client {
 
     /// With a buffer of so many bytes for what is read.
     pub(crate) async fn connect_with(address: &str, read_buffer: usize) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::over(TcpStream::connect(address).await?, address, read_buffer).await
+    }
+
+    /// Over a connection to this address.
+    pub(crate) async fn over(stream: TcpStream, address: &str, read_buffer: usize) -> anyhow::Result<Self> {
         stream.set_nodelay(true)?;
         let config = WebSocketConfig::default().read_buffer_size(read_buffer).write_buffer_size(16 * 1024);
         let url = format!("ws://{address}/v1/ws");

@@ -218,6 +218,11 @@ impl Server {
 pub(crate) struct Counters(HashMap<String, f64>);
 
 impl Counters {
+    /// What there was in all.
+    pub(crate) fn of(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or(0.0)
+    }
+
     /// What was added since an earlier look.
     pub(crate) fn added(&self, earlier: &Self, name: &str) -> f64 {
         let of = |counters: &Self| counters.0.get(name).copied().unwrap_or(0.0);

@@ -1,6 +1,6 @@
 //! E and F: sockets that come, and then sit idle. They connect, authenticate (a peer knows nobody, and lets everyone in) and
-//! enter a room of ten; then they say nothing, and take memory. The same people come twice: Deskwire writes down whom it has
-//! never seen, and knows them the second time.
+//! enter a room, each a buyer's own conversation with the shop; then they say nothing, and take memory. The same people come
+//! twice: Deskwire writes down whom it has never seen and makes their conversations, and knows both the second time.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use crate::{
     process::CpuTime,
 };
 
-/// In each room.
-const SEATS: usize = 10;
+/// Of each shop.
+const BUYERS: usize = 10;
 /// Sockets that are opened side by side.
 const OPENING: usize = 64;
 /// What was needed only to open them is given back by then.
@@ -68,7 +68,7 @@ pub(crate) async fn measure(options: &Options, services: &Services<'_>) -> anyho
     let rate = |kind| of(kind, &|round: &Round| round.rate(&round.again));
     let table = Table {
         title: format!(
-            "E, F: {sockets} sockets connect, authenticate and enter a room of ten, {OPENING} at a time, and sit idle; twice"
+            "E, F: {sockets} sockets connect, authenticate and enter a room, {OPENING} at a time, and sit idle; twice"
         ),
         columns: &[
             "service",
@@ -126,28 +126,18 @@ pub(crate) async fn measure(options: &Options, services: &Services<'_>) -> anyho
 }
 
 async fn round(service: &Service, sockets: usize) -> anyhow::Result<Round> {
-    // Those who open the rooms are not counted.
-    let hosts: Vec<Seat> = stream::iter(0..sockets / SEATS)
-        .map(|number| async move {
-            Seat::take(service, number, &format!("shop-{number}"), &format!("buyer-{number}"), None, None)
-                .await
-        })
-        .buffered(OPENING)
-        .try_collect()
-        .await?;
-    let first = crowd(service, &hosts, sockets).await?;
-    let again = crowd(service, &hosts, sockets).await?;
+    let first = crowd(service, sockets).await?;
+    let again = crowd(service, sockets).await?;
     Ok(Round { sockets: sockets as f64, first, again })
 }
 
-async fn crowd(service: &Service, hosts: &[Seat], sockets: usize) -> anyhow::Result<Crowd> {
+async fn crowd(service: &Service, sockets: usize) -> anyhow::Result<Crowd> {
     sleep(SETTLE).await;
     let (before, memory_before, began) = (service.cpu_time()?, service.memory()?, Instant::now());
     let seated: Vec<Seat> = stream::iter(0..sockets)
         .map(|number| async move {
-            let (room, agent) = (number / SEATS, number % SEATS);
-            let (shop, buyer) = (format!("shop-{room}"), format!("buyer-{room}"));
-            Seat::take(service, number, &shop, &buyer, Some(agent), Some(hosts[room].room())).await
+            let (shop, buyer) = (format!("shop-{}", number / BUYERS), format!("buyer-{number}"));
+            Seat::take(service, number, &shop, &buyer, None, None).await
         })
         .buffer_unordered(OPENING)
         .try_collect()

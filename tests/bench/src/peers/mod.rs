@@ -3,6 +3,7 @@
 
 pub(crate) mod arrivals;
 mod durable;
+pub(crate) mod never_reads;
 mod plot;
 pub(crate) mod rooms;
 mod seat;
@@ -21,8 +22,11 @@ pub(crate) async fn measure(options: &Options, program: &Program) -> anyhow::Res
     let mut outcome = rooms::measure(options, &services).await?;
     let durable = durable::measure(options, program, &services).await?;
     let arrivals = arrivals::measure(options, &services).await?;
-    outcome.raw = json!({ "rooms": outcome.raw, "durable": durable.raw, "arrivals": arrivals.raw });
-    for further in [durable, arrivals] {
+    let never_reads = never_reads::measure(options, &services).await?;
+    outcome.raw = json!({
+        "rooms": outcome.raw, "durable": durable.raw, "arrivals": arrivals.raw, "never_reads": never_reads.raw,
+    });
+    for further in [durable, arrivals, never_reads] {
         outcome.tables.extend(further.tables);
         outcome.aims.extend(further.aims);
     }

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant as Moment, sleep_until},
 };
 
-use super::{Kind, Seat, Service, Services, plot};
+use super::{Kind, Seat, Service, Services, never_reads::LASTS, plot};
 use crate::{
     Options,
     figures::{Aim, Outcome, Table, latencies, median, micros, millis, note, shown},
@@ -202,6 +202,43 @@ pub(crate) async fn paced_pairs(
     let talk = Talk::Paced(rate as u32);
     let shape = Shape { name: "C, paced", rooms: pairs, seats: 2, senders: 1, talk };
     Ok(round(quick, service, shape).await?.latencies)
+}
+
+/// Many in one room, of whom one says something long fifty times a second.
+pub(crate) struct Crowd {
+    seats: Vec<Seat>,
+}
+
+impl Crowd {
+    pub(crate) async fn of(service: &Service, size: usize) -> anyhow::Result<Self> {
+        let shape = Shape { name: "a crowd", rooms: 1, seats: size, senders: 1, talk: Talk::Paced(50) };
+        let mut seats = fill(service, shape, 0).await?;
+        seats[0].will_say("\u{1f642}".repeat(1_900));
+        Ok(Self { seats })
+    }
+
+    pub(crate) fn room(&self) -> &str {
+        self.seats[0].room()
+    }
+
+    /// How long deliveries take.
+    pub(crate) async fn listen(self, quick: bool) -> anyhow::Result<Histogram<u64>> {
+        let window = Window { until: Instant::now() + LASTS, ..Window::begin(quick) };
+        let tally = Tally { deliveries: 0, messages: 0, latencies: latencies() };
+        let tally = Arc::new(Mutex::new(tally));
+        let mut listening = JoinSet::new();
+        for (number, seat) in self.seats.into_iter().enumerate() {
+            let talk = (number == 0).then_some(Talk::Paced(50));
+            listening.spawn(take_part(seat, talk, (0, 1), window, Arc::clone(&tally)));
+        }
+        tokio::select! {
+            () = sleep_until(window.until.into()) => {}
+            ended = listening.join_next() => ended.context("nobody listens")???,
+        }
+        listening.shutdown().await;
+        let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(tally.latencies.clone())
+    }
 }
 
 /// When samples count.

@@ -38,6 +38,7 @@ pub(crate) struct Seat {
     room: String,
     socket: WebSocketStream<TcpStream>,
     sent: u64,
+    text: String,
 }
 
 impl Seat {
@@ -70,18 +71,20 @@ impl Seat {
                     }
                     None => client.open().await?,
                 };
-                Ok(Self { wire, room, socket: client.into_socket(), sent: 0 })
+                Ok(Self { wire, room, socket: client.into_socket(), sent: 0, text: TEXT.into() })
             }
             Wire::Plain => {
                 let socket = connect(address, "/", config()).await?;
-                let mut seat = Self { wire, room: format!("{shop}/{room}"), socket, sent: 0 };
+                let mut seat =
+                    Self { wire, room: format!("{shop}/{room}"), socket, sent: 0, text: TEXT.into() };
                 seat.write(format!("j{} ", seat.room)).await?;
                 while seat.expect().await?.as_str() != "j" {}
                 Ok(seat)
             }
             Wire::SocketIo => {
                 let socket = connect(address, "/socket.io/?EIO=4&transport=websocket", config()).await?;
-                let mut seat = Self { wire, room: format!("{shop}/{room}"), socket, sent: 0 };
+                let mut seat =
+                    Self { wire, room: format!("{shop}/{room}"), socket, sent: 0, text: TEXT.into() };
                 seat.write("40".into()).await?;
                 while !seat.expect().await?.starts_with("40") {}
                 seat.write(format!(r#"420["join","{}"]"#, seat.room)).await?;
@@ -104,14 +107,15 @@ impl Seat {
         timeout(PATIENCE, self.frame()).await.context("no answer")?
     }
 
-    /// Says something to the room under a key.
-    pub(crate) async fn say(&mut self, key: u64) -> anyhow::Result<()> {
-        self.say_text(key, TEXT).await
+    /// From now on this is what it says.
+    pub(crate) fn will_say(&mut self, text: String) {
+        self.text = text;
     }
 
-    pub(crate) async fn say_text(&mut self, key: u64, text: &str) -> anyhow::Result<()> {
+    /// Says something to the room under a key.
+    pub(crate) async fn say(&mut self, key: u64) -> anyhow::Result<()> {
         self.sent += 1;
-        let Self { room, sent, .. } = &self;
+        let Self { room, sent, text, .. } = &self;
         let frame = match self.wire {
             Wire::Deskwire => format!(
                 r#"{{"jsonrpc":"2.0","id":{},"method":"message.send","params":{{"conversation_id":"{room}","client_message_id":"{key}","content":{{"type":"TEXT","text":"{text}"}}}}}}"#,

@@ -105,7 +105,16 @@ impl<'o> Services<'o> {
         Ok(Self { options, program, node_modules, fan_out, redis, postgres })
     }
 
+    /// With all limits as they are by default but those that the benchmark has everywhere.
+    pub(crate) async fn start_usual(&self, kind: Kind) -> anyhow::Result<Service> {
+        self.start_with(kind, &[]).await
+    }
+
     pub(crate) async fn start(&self, kind: Kind) -> anyhow::Result<Service> {
+        self.start_with(kind, LIMITS).await
+    }
+
+    async fn start_with(&self, kind: Kind, limits: &[(&str, &str)]) -> anyhow::Result<Service> {
         let mut service = Service { kind, processes: vec![], nodes: vec![], others: vec![], _database: None };
         let redis = self.redis.url();
         match kind {
@@ -127,12 +136,12 @@ impl<'o> Services<'o> {
             Kind::Uws => service.processes.push(self.process(self.node("uws.mjs")).await?),
             Kind::OneNode => {
                 let directory = Program::directory(&self.options.work_dir)?;
-                service.nodes.push(self.program.start_with(directory, LIMITS).await?);
+                service.nodes.push(self.program.start_with(directory, limits).await?);
             }
             Kind::TwoNodes => {
                 let database = self.postgres.create_database().await?;
                 let prefix = Redis::fresh_name();
-                let mut settings = LIMITS.to_vec();
+                let mut settings = limits.to_vec();
                 settings.extend([
                     ("DESKWIRE_DATABASE_URL", database.url()),
                     ("DESKWIRE_REDIS_URL", redis),
@@ -307,6 +316,15 @@ impl Service {
             .iter()
             .map(|process| Ok(process.child.id().context("a peer has ended")?.to_string()));
         peers.chain(self.nodes.iter().map(Server::process)).collect()
+    }
+
+    /// Sockets that were given up because they did not read.
+    pub(crate) async fn slow_consumers(&self) -> anyhow::Result<f64> {
+        let mut given_up = 0.0;
+        for node in &self.nodes {
+            given_up += node.counters().await?.of("deskwire_slow_consumers_total");
+        }
+        Ok(given_up)
     }
 
     pub(crate) async fn end(self) -> anyhow::Result<()> {
