@@ -2,6 +2,8 @@
 //!
 //! `deskwire` is built here with the feature `planted-bugs`, into a target directory of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
