@@ -69,7 +69,7 @@ impl Service {
     /// Ana and Bo, each on a node of their own, in Ana's conversation; and the number of the node that has Ana.
     async fn people(&self) -> (Client, Client, String, usize) {
         let mut ana = self.join(&User::buyer("ana")).await;
-        let node = if sockets(&self.nodes[0]).await == 1 { 0 } else { 1 };
+        let node = usize::from(sockets(&self.nodes[0]).await != 1);
         let mut bo = self.join(&User::agent("bo")).await;
         assert_eq!(
             [sockets(&self.nodes[0]).await, sockets(&self.nodes[1]).await],

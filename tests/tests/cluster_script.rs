@@ -8,7 +8,7 @@ use deskwire_tests::{Directory, Terminal, binary, within};
 use tokio::{net::TcpStream, process::Command, time::timeout};
 
 /// Starting PostgreSQL from nothing, and ending it, take longer than anything else here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The script at work in a directory of its own.
 struct Cluster {

@@ -173,7 +173,7 @@ impl Screen {
                 self.read_things(client, kind).await;
             }
             EventName::DeadlineNear => {
-                drop(self.near.insert(text(&told["order_id"]), told["reminder"].clone()))
+                self.near.insert(text(&told["order_id"]), told["reminder"].clone());
             }
             // What the client does then is shown below, in tests of their own.
             EventName::SessionExpiring | EventName::SessionDraining | EventName::SessionResync => {
@@ -210,13 +210,11 @@ impl Watched {
                 if changed && self.screen == fresh {
                     return;
                 }
-                match timeout(DEADLINE / 2, self.scene.bo.any_push()).await {
-                    Ok(push) => told.push(push),
-                    Err(_) => {
-                        assert_eq!(self.screen, fresh, "{what}: nothing more is told");
-                        panic!("{what}: nothing was told that changes anything");
-                    }
-                }
+                let Ok(push) = timeout(DEADLINE / 2, self.scene.bo.any_push()).await else {
+                    assert_eq!(self.screen, fresh, "{what}: nothing more is told");
+                    panic!("{what}: nothing was told that changes anything");
+                };
+                told.push(push);
             }
             for (name, told) in told {
                 self.take(&name, &told, &wanted, &mut changed).await;

@@ -46,7 +46,9 @@ impl Rooms {
 
     fn leave(&self, outbox: &Arc<Outbox>) {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.values_mut().for_each(|room| room.retain(|member| !Arc::ptr_eq(member, outbox)));
+        for room in rooms.values_mut() {
+            room.retain(|member| !Arc::ptr_eq(member, outbox));
+        }
     }
 
     /// `said` is `ROOM KEY TEXT`.
@@ -85,7 +87,9 @@ fn frame(parts: &[&[u8]]) -> Bytes {
         // No client of the benchmark sends so much.
         (_, Err(_)) => return Bytes::new(),
     }
-    parts.iter().for_each(|part| frame.extend_from_slice(part));
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
     frame.into()
 }
 

@@ -115,7 +115,7 @@ impl<'o> Services<'o> {
     }
 
     async fn start_with(&self, kind: Kind, limits: &[(&str, &str)]) -> anyhow::Result<Service> {
-        let mut service = Service { kind, processes: vec![], nodes: vec![], others: vec![], _database: None };
+        let mut service = Service { kind, processes: vec![], nodes: vec![], others: vec![], database: None };
         let redis = self.redis.url();
         match kind {
             Kind::FanOut => service.processes.push(self.process(self.fan_out(&[])).await?),
@@ -152,7 +152,7 @@ impl<'o> Services<'o> {
                     service.nodes.push(self.program.start_with(directory, &settings).await?);
                 }
                 service.others = vec![self.redis_process()?, self.postgres_process()?];
-                service._database = Some(database);
+                service.database = Some(database);
             }
         }
         Ok(service)
@@ -183,7 +183,8 @@ impl<'o> Services<'o> {
 
     async fn process(&self, mut command: Command) -> anyhow::Result<Process> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("{:?}", command.as_std().get_program()))?;
+        let mut child =
+            command.spawn().with_context(|| format!("{}", command.as_std().get_program().display()))?;
         let mut stdout = BufReader::new(child.stdout.take().context("its output is ours")?);
         let mut line = String::new();
         timeout(PATIENCE, stdout.read_line(&mut line)).await.context("a peer is not ready")??;
@@ -251,7 +252,8 @@ pub(crate) struct Service {
     nodes: Vec<Server>,
     /// Redis and PostgreSQL, where it needs them.
     others: Vec<String>,
-    _database: Option<Database>,
+    /// Dropped after those who use it.
+    database: Option<Database>,
 }
 
 impl Service {
