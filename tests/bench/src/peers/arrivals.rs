@@ -84,7 +84,7 @@ pub(crate) async fn measure(options: &Options, services: &Services<'_>) -> anyho
                     shown(first(kind)),
                     shown(rate(kind)),
                     shown(of(kind, &|round| round.sockets / round.again.took.as_secs_f64())),
-                    shown(of(kind, &|round| round.again.bytes_each)),
+                    shown(of(kind, &|round| round.first.bytes_each)),
                 ]
             })
             .into(),

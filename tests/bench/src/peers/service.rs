@@ -230,10 +230,13 @@ fn affinity() -> anyhow::Result<String> {
 
 /// This process, with all its threads, uses these cores from now on.
 fn pin(cores: &str) -> anyhow::Result<()> {
-    let process = std::process::id().to_string();
-    let pinned =
-        std::process::Command::new("taskset").args(["-acp", cores, &process]).stdout(Stdio::null()).status();
-    ensure!(pinned?.success(), "taskset failed");
+    for thread in fs::read_dir("/proc/self/task")? {
+        let thread = thread?;
+        let mut taskset = std::process::Command::new("taskset");
+        taskset.args(["-cp", cores]).arg(thread.file_name()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A thread that has just ended uses no core.
+        ensure!(taskset.status()?.success() || !thread.path().exists(), "taskset failed");
+    }
     Ok(())
 }
 
