@@ -358,6 +358,7 @@ impl Session {
         if planted.has(Bug::ResumeOffByOne) {
             after_seq = after_seq.map(|after| after.next().min(record.last_seq_of(side)));
         }
+        planted.hold_open(Bug::ReadBeforeSubscribe).await;
         let joining = self.register(&record).await?;
         let Joining { attachment: Attachment { slot, ticket }, .. } = &joining;
         // What was committed before the slot began is in here, what comes later goes through the slot.

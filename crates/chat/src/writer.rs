@@ -1,7 +1,8 @@
 //! Group commit: the commands of many senders in one transaction.
 //!
 //! Writers are sharded on the conversation, so its commands keep their order. A writer commits whatever waits the
-//! moment it is free: the batch grows with load, and a lone message never waits for a timer.
+//! moment it is free and all that is ready to run has run: the batch grows with load, and a lone message never waits
+//! for a timer.
 //! Invariant: a reply leaves after the commit, and after the events were handed to the bus.
 
 use std::{
@@ -15,6 +16,7 @@ use deskwire_protocol::Visibility;
 use deskwire_store::{Bug, Store, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -138,6 +140,13 @@ impl Writer {
     async fn run(self, mut queue: mpsc::Receiver<Queued>) {
         let mut waiting = Vec::with_capacity(self.config.commit_batch);
         while queue.recv_many(&mut waiting, self.config.commit_batch).await > 0 {
+            // Sockets that are readable have their say first, so that they share this commit and its pushes, too, come to
+            // each socket together.
+            yield_now().await;
+            let room = self.config.commit_batch - waiting.len();
+            if room > 0 && !queue.is_empty() {
+                queue.recv_many(&mut waiting, room).await;
+            }
             let now = Instant::now();
             let (due, late) = waiting.drain(..).partition::<Vec<_>, _>(|queued| queued.expires > now);
             let late = late.into_iter().map(|queued| queued.answer).collect();
@@ -201,8 +210,10 @@ impl Writer {
         let needs = rules::needs(commands.iter());
         let (now, recall_window, planted) =
             (self.clock.now(), self.config.recall_window, self.config.planted);
+        let answers = Mutex::new(answers);
         let commit = self.store.commit(&needs, |loaded| {
             let (changes, decided) = rules::decide(loaded, commands.iter(), now, recall_window, planted);
+            let answers = std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner));
             for (answer, outcome) in answers.into_iter().zip(decided.outcomes.clone()) {
                 give(answer, outcome);
             }

@@ -11,7 +11,7 @@ use crate::{
     AuditRecord, Bug, CardRecord, ConversationRecord, EventRecord, MessageRecord, Side, Store, StoreError,
     messages::messages_sql,
     row::{self, CONVERSATION, PEOPLE},
-    sql::{Params, ROWS, filled_up},
+    sql::{Params, ROWS},
 };
 
 /// By what a send is known again.
@@ -58,7 +58,7 @@ pub struct Needs {
 pub struct Loaded {
     /// Locked until the commit.
     pub conversations: HashMap<ConversationId, ConversationRecord>,
-    /// Sent before.
+    /// Sent before; empty at the first try, which takes every send for new.
     pub sent: HashMap<SendKey, SentRecord>,
     /// In their latest revision.
     pub messages: HashMap<(ConversationId, Seq), MessageRecord>,
@@ -85,31 +85,77 @@ pub struct Changes {
     pub audit: Vec<(ShopId, AuditRecord)>,
 }
 
+/// How it is found out whether a send was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sends {
+    /// By writing it.
+    TakenForNew,
+    /// By its key, before it is decided.
+    LookedUp,
+}
+
+/// What came of writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    All,
+    /// Some send that was taken for new was there before.
+    SentBefore,
+}
+
 impl Store {
     /// Loads what is needed under its locks, asks `decide`, writes what it answers and commits. When this returns
     /// `Ok`, all of it is durable; when `Err`, none of it is known to be.
+    ///
+    /// Nearly every send is the first of its key. So sends are not looked up but written. Only when the database has one
+    /// of them already, or when `decide` makes no message of one (a resend that would now be refused must get its first
+    /// answer), is all of it undone, looked up and decided again: `decide` may be called twice.
     pub async fn commit<R: Send>(
         &self,
         needs: &Needs,
-        decide: impl FnOnce(Loaded) -> (Changes, R) + Send,
+        decide: impl Fn(Loaded) -> (Changes, R) + Send + Sync,
     ) -> Result<R, StoreError> {
+        if let Some(answer) = self.try_commit(needs, Sends::TakenForNew, &decide).await? {
+            return Ok(answer);
+        }
+        let answer = self.try_commit(needs, Sends::LookedUp, &decide).await?;
+        answer.ok_or_else(|| StoreError::corrupt("message", "a message was not written"))
+    }
+
+    /// None when a send that was taken for new may not be; nothing is written then.
+    async fn try_commit<R: Send>(
+        &self,
+        needs: &Needs,
+        sends: Sends,
+        decide: &(impl Fn(Loaded) -> (Changes, R) + Send + Sync),
+    ) -> Result<Option<R>, StoreError> {
         let mut transaction = self.begin().await?;
-        let loaded = self.load(&transaction, needs).await?;
+        let loaded = self.load(&transaction, needs, sends).await?;
         if self.planted().has(Bug::SequenceOutsideTransaction) {
             transaction.rollback().await?;
             transaction = self.begin().await?;
         }
         let (changes, answer) = decide(loaded);
-        self.write(&transaction, &changes).await?;
-        transaction.commit().await?;
-        Ok(answer)
+        self.planted().hold_open(Bug::AcknowledgeBeforeCommit).await;
+        let sent = changes.messages.iter().filter(|message| message.client_message_id.is_some()).count();
+        let are_new = sends == Sends::LookedUp || sent == needs.sends.len();
+        if are_new && self.write(&transaction, &changes, sends).await? == Written::All {
+            transaction.commit().await?;
+            return Ok(Some(answer));
+        }
+        transaction.rollback().await?;
+        Ok(None)
     }
 
-    async fn load(&self, transaction: &DatabaseTransaction, needs: &Needs) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        transaction: &DatabaseTransaction,
+        needs: &Needs,
+        sends: Sends,
+    ) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded::default();
         for ids in needs.conversations.chunks(ROWS) {
             let mut params = self.params();
-            let list = params.list(filled_up(ids).map(|id| id.get().into()));
+            let one_of = params.one_of(params.filled_up(ids).map(|id| id.get().into()));
             let lock = match self.backend() {
                 DbBackend::Postgres => "ORDER BY conversation_id FOR UPDATE",
                 _ => "",
@@ -117,7 +163,7 @@ impl Store {
             // Locked first, joined then: a row that was waited for has changed, and its assignee may be another.
             let sql = format!(
                 "SELECT {CONVERSATION} FROM (
-                     SELECT * FROM conversation WHERE conversation_id IN ({list}) {lock}
+                     SELECT * FROM conversation WHERE conversation_id {one_of} {lock}
                  ) AS c {PEOPLE}"
             );
             for row in self.within(transaction, sql, params).await? {
@@ -125,8 +171,10 @@ impl Store {
                 loaded.conversations.insert(record.conversation_id, record);
             }
         }
-        for keys in needs.sends.chunks(ROWS) {
-            self.load_sent(transaction, keys, &mut loaded).await?;
+        if sends == Sends::LookedUp {
+            for keys in needs.sends.chunks(ROWS) {
+                self.load_sent(transaction, keys, &mut loaded).await?;
+            }
         }
         for keys in needs.messages.chunks(ROWS) {
             let mut params = self.params();
@@ -142,10 +190,10 @@ impl Store {
         self.load_card_versions(transaction, &needs.cards, &mut loaded).await?;
         for keys in needs.agents.chunks(ROWS) {
             let mut params = self.params();
-            let rows =
-                params.rows(keys.iter().map(|(shop, user)| vec![shop.as_str().into(), user.as_str().into()]));
+            let keys = keys.iter().map(|(shop, user)| vec![shop.as_str().into(), user.as_str().into()]);
+            let keys = params.table("k", keys);
             let sql = format!(
-                "SELECT a.shop_id, a.user_id, a.name, a.avatar FROM (VALUES {rows}) AS k
+                "SELECT a.shop_id, a.user_id, a.name, a.avatar FROM {keys}
                  JOIN agent a ON a.shop_id = k.column1 AND a.user_id = k.column2"
             );
             for row in self.within(transaction, sql, params).await? {
@@ -168,7 +216,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut params = self.params();
         let mut wanted = Vec::with_capacity(keys.len());
-        for (index, key) in filled_up(keys).enumerate() {
+        for (index, key) in params.filled_up(keys).enumerate() {
             wanted.push(vec![
                 Value::from(i64::try_from(index).unwrap_or(i64::MAX)),
                 key.conversation_id.get().into(),
@@ -177,9 +225,9 @@ impl Store {
                 key.client_message_id.as_str().into(),
             ]);
         }
-        let rows = params.rows(wanted.into_iter());
+        let wanted = params.table("k", wanted.into_iter());
         let sql = format!(
-            "SELECT k.column1 AS place, m.seq, m.create_time FROM (VALUES {rows}) AS k
+            "SELECT k.column1 AS place, m.seq, m.create_time FROM {wanted}
              JOIN message m ON m.conversation_id = k.column2 AND m.sender_role = k.column3
                  AND m.sender_id = k.column4 AND m.client_message_id = k.column5"
         );
@@ -203,16 +251,19 @@ impl Store {
         loaded: &mut Loaded,
     ) -> Result<(), StoreError> {
         let mut params = self.params();
-        let rows = params.rows(keys.iter().enumerate().map(|(index, (id, side, seq))| {
-            let side = match side {
-                Side::Buyer => "BUYER",
-                Side::Shop => "SHOP",
-            };
-            let index = i64::try_from(index).unwrap_or(i64::MAX);
-            vec![index.into(), id.get().into(), side.into(), seq.get().into()]
-        }));
+        let keys_asked = params.table(
+            "k",
+            keys.iter().enumerate().map(|(index, (id, side, seq))| {
+                let side = match side {
+                    Side::Buyer => "BUYER",
+                    Side::Shop => "SHOP",
+                };
+                let index = i64::try_from(index).unwrap_or(i64::MAX);
+                vec![index.into(), id.get().into(), side.into(), seq.get().into()]
+            }),
+        );
         let sql = format!(
-            "SELECT k.column1 AS place, count(m.seq) AS unread FROM (VALUES {rows}) AS k
+            "SELECT k.column1 AS place, count(m.seq) AS unread FROM {keys_asked}
              LEFT JOIN message m ON m.conversation_id = k.column2 AND m.seq > k.column4
                  AND NOT m.recalled AND m.visibility = 'ALL'
                  AND ((k.column3 = 'SHOP' AND m.sender_role = 'BUYER')
@@ -238,10 +289,20 @@ impl Store {
         Ok(transaction.query_all_raw(self.statement(sql, params.values)).await?)
     }
 
-    async fn write(&self, transaction: &DatabaseTransaction, changes: &Changes) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        transaction: &DatabaseTransaction,
+        changes: &Changes,
+        sends: Sends,
+    ) -> Result<Written, StoreError> {
+        let or_else = match sends {
+            Sends::TakenForNew => "ON CONFLICT DO NOTHING",
+            Sends::LookedUp => "",
+        };
         for messages in changes.messages.chunks(ROWS) {
+            let mut params = self.params();
             let mut rows = Vec::with_capacity(messages.len());
-            for (place, message) in filled_up(messages).enumerate() {
+            for (place, message) in params.filled_up(messages).enumerate() {
                 // What only fills up has no place in the sequence, and is left out.
                 let seq = (place < messages.len()).then_some(message.seq.get());
                 rows.push(vec![
@@ -258,14 +319,16 @@ impl Store {
                     message.create_time.millis().into(),
                 ]);
             }
-            let mut params = self.params();
-            let rows = params.rows(rows.into_iter());
+            let rows = params.table("v", rows.into_iter());
             let sql = format!(
                 "INSERT INTO message (conversation_id, seq, buyer_prev_seq, sender_role, sender_id, sender_name,
                      client_message_id, content, visibility, recalled, create_time)
-                 SELECT * FROM (VALUES {rows}) AS v WHERE v.column2 IS NOT NULL"
+                 SELECT * FROM {rows} WHERE v.column2 IS NOT NULL {or_else}"
             );
-            transaction.execute_raw(self.statement(sql, params.values)).await?;
+            let inserted = transaction.execute_raw(self.statement(sql, params.values)).await?;
+            if inserted.rows_affected() < messages.len() as u64 {
+                return Ok(Written::SentBefore);
+            }
         }
         let live_only = self.planted().has(Bug::EditSentLiveOnly);
         for revisions in changes.revisions.chunks(ROWS).filter(|_| !live_only) {
@@ -276,8 +339,9 @@ impl Store {
             self.write_audit(transaction, shop_id, std::slice::from_ref(record)).await?;
         }
         for conversations in changes.conversations.chunks(ROWS) {
+            let mut params = self.params();
             let mut rows = Vec::with_capacity(conversations.len());
-            for record in filled_up(conversations) {
+            for record in params.filled_up(conversations) {
                 rows.push(vec![
                     record.conversation_id.get().into(),
                     row::wire_word(&record.status)?.into(),
@@ -294,18 +358,17 @@ impl Store {
                     record.update_time.millis().into(),
                 ]);
             }
-            let mut params = self.params();
-            let rows = params.rows(rows.into_iter());
+            let rows = params.table("v", rows.into_iter());
             let sql = format!(
                 "UPDATE conversation SET status = v.column2, assignee_id = v.column3, tags = v.column4,
                      last_seq = v.column5, buyer_last_seq = v.column6, buyer_read_seq = v.column7,
                      shop_read_seq = v.column8, buyer_unread = v.column9, shop_unread = v.column10,
                      latest_message_seq = v.column11, buyer_latest_message_seq = v.column12, update_time = v.column13
-                 FROM (VALUES {rows}) AS v WHERE conversation.conversation_id = v.column1"
+                 FROM {rows} WHERE conversation.conversation_id = v.column1"
             );
             transaction.execute_raw(self.statement(sql, params.values)).await?;
         }
-        Ok(())
+        Ok(Written::All)
     }
 
     async fn write_revisions(
@@ -327,10 +390,10 @@ impl Store {
             ]);
         }
         let mut params = self.params();
-        let rows = params.rows(rows.into_iter());
+        let rows = params.table("v", rows.into_iter());
         let sql = format!(
             "INSERT INTO message_revision (conversation_id, seq, message_seq, buyer_prev_seq, revision, recalled,
-                 content, create_time) VALUES {rows}"
+                 content, create_time) SELECT * FROM {rows}"
         );
         transaction.execute_raw(self.statement(sql, params.values)).await?;
 
@@ -344,12 +407,13 @@ impl Store {
             }
         }
         let mut params = self.params();
-        let rows = params.rows(latest.into_iter().map(|((id, seq), (revision_seq, recalled))| {
+        let latest = latest.into_iter().map(|((id, seq), (revision_seq, recalled))| {
             vec![id.into(), seq.into(), revision_seq.into(), recalled.into()]
-        }));
+        });
+        let rows = params.table("v", latest);
         let sql = format!(
             "UPDATE message SET revision_seq = v.column3, recalled = v.column4
-             FROM (VALUES {rows}) AS v WHERE message.conversation_id = v.column1 AND message.seq = v.column2"
+             FROM {rows} WHERE message.conversation_id = v.column1 AND message.seq = v.column2"
         );
         transaction.execute_raw(self.statement(sql, params.values)).await?;
         Ok(())

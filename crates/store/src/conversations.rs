@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use crate::{
     ConversationRecord, Head, Scope, Side, Store, StoreError,
     row::{self, CONVERSATION, PEOPLE},
-    sql::{Params, filled_up},
+    sql::Params,
 };
 
 /// Which conversations to list.
@@ -148,8 +148,8 @@ impl Store {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
             let mut params = self.params();
-            let list = params.list(filled_up(ids).map(|id| id.get().into()));
-            found.extend(self.select(&format!("c.conversation_id IN ({list})"), params).await?);
+            let one_of = params.one_of(params.filled_up(ids).map(|id| id.get().into()));
+            found.extend(self.select(&format!("c.conversation_id {one_of}"), params).await?);
         }
         Ok(found)
     }
@@ -159,9 +159,8 @@ impl Store {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(crate::sql::ROWS) {
             let mut params = self.params();
-            let list = params.list(filled_up(ids).map(|id| id.get().into()));
-            let condition = format!("conversation_id IN ({list})");
-            found.extend(self.select_heads(&condition, params).await?);
+            let one_of = params.one_of(params.filled_up(ids).map(|id| id.get().into()));
+            found.extend(self.select_heads(&format!("conversation_id {one_of}"), params).await?);
         }
         Ok(found)
     }
@@ -175,13 +174,13 @@ impl Store {
         let mut found = Vec::new();
         for shops in shops.chunks(crate::sql::ROWS) {
             let mut params = self.params();
-            let list = params.list(filled_up(shops).map(|shop| shop.as_str().into()));
+            let one_of = params.one_of(params.filled_up(shops).map(|shop| shop.as_str().into()));
             let mut statuses = Vec::with_capacity(EVERY_STATUS.len());
             for status in &EVERY_STATUS {
                 statuses.push(params.push(row::wire_word(status)?));
             }
             let condition = format!(
-                "shop_id IN ({list}) AND status IN ({}) AND update_time >= {}",
+                "shop_id {one_of} AND status IN ({}) AND update_time >= {}",
                 statuses.join(","),
                 params.push(since.millis())
             );

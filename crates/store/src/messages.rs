@@ -236,9 +236,9 @@ fn place_of<'e>(
 }
 
 pub(crate) fn messages_sql(params: &mut Params, keys: &[(ConversationId, Seq)]) -> String {
-    let rows = params.rows(keys.iter().map(|(id, seq)| vec![id.get().into(), seq.get().into()]));
+    let keys = params.table("k", keys.iter().map(|(id, seq)| vec![id.get().into(), seq.get().into()]));
     format!(
-        "SELECT {MESSAGE} FROM (VALUES {rows}) AS k
+        "SELECT {MESSAGE} FROM {keys}
          JOIN message m ON m.conversation_id = k.column1 AND m.seq = k.column2 {LATEST_REVISION}"
     )
 }

@@ -1,8 +1,13 @@
 //! Bugs that can be planted, so that the fault suite proves that it finds them. Only a debug build with the feature
 //! `planted-bugs` can have one; in every other build nothing is planted, and the questions are compiled away.
 
+use std::time::Duration;
+
 #[cfg(all(feature = "planted-bugs", not(debug_assertions)))]
 compile_error!("`planted-bugs` is for the fault suite alone: no release build contains them");
+
+/// How long a planted race is held open: about as long as people take from one message to the next.
+const RACE: Duration = Duration::from_millis(30);
 
 /// A bug that can be planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,5 +63,12 @@ impl Planted {
     #[must_use]
     pub fn has(self, bug: Bug) -> bool {
         cfg!(feature = "planted-bugs") && self.bug == Some(bug)
+    }
+
+    /// Holds the race of this bug open, where it is planted: it is to be lost within seconds, not within days.
+    pub async fn hold_open(self, bug: Bug) {
+        if self.has(bug) {
+            tokio::time::sleep(RACE).await;
+        }
     }
 }

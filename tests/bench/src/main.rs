@@ -75,6 +75,12 @@ pub(crate) struct Options {
     /// Where the part `peers` puts its plots.
     #[arg(long)]
     plots: Option<PathBuf>,
+    /// Of the part `peers`, only these comparisons: A, B, C, D, durable, arrivals, never-reads.
+    #[arg(long, value_delimiter = ',')]
+    comparisons: Vec<String>,
+    /// Of the services that are compared, only these.
+    #[arg(long, value_delimiter = ',')]
+    services: Vec<peers::Kind>,
     /// The JSON file to write.
     #[arg(long)]
     out: PathBuf,
@@ -87,6 +93,18 @@ pub(crate) struct Options {
     /// How it was called, to be written into the results.
     #[arg(long, default_value = "deskwire-bench")]
     command: String,
+}
+
+impl Options {
+    /// Whether this comparison is to be made.
+    pub(crate) fn compares(&self, name: &str) -> bool {
+        self.comparisons.is_empty() || self.comparisons.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+    }
+
+    /// The services that are compared.
+    pub(crate) fn compared(&self) -> Vec<peers::Kind> {
+        if self.services.is_empty() { peers::Kind::ALL.into() } else { self.services.clone() }
+    }
 }
 
 fn main() -> anyhow::Result<()> {

@@ -137,8 +137,10 @@ pub async fn over(
     place.phase.send_replace(Phase::Finish);
     // Whether every answer came is for the checker to say.
     until("everything is answered", || place.unanswered.load(Ordering::Acquire) == 0).await.ok();
+    // They get in once the service is whole again: from then on the time to catch up counts.
+    let mut agents = agents(&place.cast, service.nodes[0].address()).await?;
     let at = place.record.now();
-    let heads = heads(&place.cast, service.nodes[0].address()).await?;
+    let heads = heads(&place.cast, &mut agents).await?;
     sleep(Duration::from_millis((at + CATCH_UP).saturating_sub(place.record.now()))).await;
     place.phase.send_replace(Phase::Leave);
     while let Some(left) = people.join_next().await {
@@ -225,8 +227,7 @@ async fn agents(cast: &Cast, node: SocketAddr) -> anyhow::Result<HashMap<String,
 }
 
 /// Where each conversation stands, for agents and for the buyer.
-async fn heads(cast: &Cast, node: SocketAddr) -> anyhow::Result<Vec<(i64, i64)>> {
-    let mut agents = agents(cast, node).await?;
+async fn heads(cast: &Cast, agents: &mut HashMap<String, Socket>) -> anyhow::Result<Vec<(i64, i64)>> {
     let mut heads = Vec::new();
     for conversation in &cast.conversations {
         let socket = agents.get_mut(&conversation.shop).context("an agent")?;

@@ -2,12 +2,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use deskwire_protocol::Codec;
 use deskwire_tests::wire::{self, Incoming, Outcome};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -15,6 +18,8 @@ use tokio_tungstenite::{
 
 /// A client that has waited so long for anything takes the line for dead.
 pub const PATIENCE: Duration = Duration::from_secs(4);
+/// A service that has just been broken is whole again by then: PostgreSQL may have a crash to recover from.
+const WHOLE: Duration = Duration::from_secs(16);
 
 /// What comes over a socket.
 #[derive(Debug)]
@@ -47,7 +52,7 @@ impl Socket {
         Ok(Self { codec, stream, last_id: 0 })
     }
 
-    /// Opens and authenticates it.
+    /// Opens and authenticates it. It is for those who look on, not for people: see [`Self::call`].
     pub async fn join(address: SocketAddr, codec: Codec, token: &str) -> anyhow::Result<Self> {
         let mut socket = Self::open(address, codec).await?;
         socket.call("session.start", &json!({"token": token})).await?;
@@ -77,12 +82,22 @@ impl Socket {
         }
     }
 
-    /// Asks and waits for the answer; pushes meanwhile are passed over.
+    /// Asks and waits for the answer; pushes meanwhile are passed over. A service that has just been broken may still
+    /// say that it is unavailable, and when to ask again: it is asked again then.
     pub async fn call(&mut self, method: &str, params: &Value) -> anyhow::Result<Value> {
-        let id = self.ask(method, params).await?;
-        match self.answer(id).await? {
-            Ok(result) => Ok(result),
-            Err(error) => Err(anyhow!("{method}: {}: {}", error.kind(), error.message)),
+        let give_up_at = Instant::now() + WHOLE;
+        loop {
+            let id = self.ask(method, params).await?;
+            let error = match self.answer(id).await? {
+                Ok(result) => return Ok(result),
+                Err(error) => error,
+            };
+            match error.data["retry_after_ms"].as_u64() {
+                Some(pause) if error.kind() == "service_unavailable" && Instant::now() < give_up_at => {
+                    sleep(Duration::from_millis(pause)).await;
+                }
+                _ => bail!("{method}: {}: {}", error.kind(), error.message),
+            }
         }
     }
 
@@ -96,8 +111,7 @@ impl Socket {
                 }
             }
         };
-        // What is asked in this way is asked of a service that is whole, or begins to be.
-        timeout(PATIENCE * 4, answering).await.context("no answer")?
+        timeout(WHOLE, answering).await.context("no answer")?
     }
 
     /// Says goodbye.

@@ -23,6 +23,7 @@ on_each_database! {
     a_batch_of_which_any_part_is_refused_leaves_nothing_and_the_sequence_goes_on_without_a_hole
     a_commit_given_up_at_any_moment_is_there_whole_or_not_at_all_and_the_next_one_succeeds
     a_resend_gets_the_first_place_again_and_adds_no_row
+    a_resend_is_looked_up_also_when_it_would_be_refused_by_now
     a_key_is_known_only_within_its_conversation_role_and_sender
     a_second_row_under_one_key_is_refused_by_the_database_itself
     a_batch_larger_than_one_statement_is_written_whole
@@ -147,10 +148,31 @@ async fn a_resend_gets_the_first_place_again_and_adds_no_row(backend: Backend) {
     let other_node = world.open().await;
     assert_eq!(send(&other_node, from_ref(&later)).await.unwrap(), [seq(1)], "from another node");
     let sent = store
-        .commit(&needs(from_ref(&later)), |loaded| (Changes::default(), loaded.sent[&later.send_key()]))
+        .commit(&needs(from_ref(&later)), |loaded| {
+            (Changes::default(), loaded.sent.get(&later.send_key()).copied())
+        })
+        .await
+        .unwrap()
+        .expect("it was sent before");
+    assert_eq!((sent.seq, sent.create_time), (seq(1), NOW), "the first time is told, too");
+    assert_eq!(places(&history(&store, ana, Side::Shop).await), [1, 2]);
+}
+
+async fn a_resend_is_looked_up_also_when_it_would_be_refused_by_now(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    let ana = open(&store, &buyer("ana"), 1).await;
+    let (first, new) = (Send::by_buyer(ana, "hello"), Send::by_buyer(ana, "more"));
+    send(&store, from_ref(&first)).await.unwrap();
+    // No message is taken any more, as into a closed conversation.
+    let (known, unknown) = store
+        .commit(&needs(&[first.clone(), new.clone()]), |loaded| {
+            let sent = |send: &Send| loaded.sent.get(&send.send_key()).map(|sent| sent.seq);
+            (Changes::default(), (sent(&first), sent(&new)))
+        })
         .await
         .unwrap();
-    assert_eq!((sent.seq, sent.create_time), (seq(1), NOW), "the first time is told, too");
+    assert_eq!((known, unknown), (Some(seq(1)), None));
+    assert_eq!(send(&store, &[new, first]).await.unwrap(), [seq(2), seq(1)], "beside one that is new");
     assert_eq!(places(&history(&store, ana, Side::Shop).await), [1, 2]);
 }
 

@@ -118,7 +118,7 @@ async fn assign(store: &Store, conversation: ConversationId, to: &str) -> Option
     let needs = Needs { conversations: vec![conversation], ..Needs::default() };
     let decide = |mut loaded: Loaded| {
         let mut record = loaded.conversations.remove(&conversation).expect("it was loaded");
-        let before = record.assignee.replace(to);
+        let before = record.assignee.replace(to.clone());
         (Changes { conversations: vec![record], ..Changes::default() }, before)
     };
     store.commit(&needs, decide).await.unwrap()

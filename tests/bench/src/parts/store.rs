@@ -114,7 +114,7 @@ impl Bench {
             let sends = self.sends(number)?;
             let conversations = self.scopes.iter().map(|(_, id)| *id).collect();
             let needs = Needs { conversations, sends: sends.clone(), ..Needs::default() };
-            self.store.commit(&needs, |loaded| (changes(loaded, sends), ())).await?;
+            self.store.commit(&needs, |loaded| (changes(loaded, sends.clone()), ())).await?;
             note(&mut commits, started.elapsed());
             messages += self.scopes.len();
         }

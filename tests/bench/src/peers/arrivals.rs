@@ -44,7 +44,7 @@ impl Round {
 
 pub(crate) async fn measure(options: &Options, services: &Services<'_>) -> anyhow::Result<Outcome> {
     let sockets = if options.quick { 500 } else { 5_000 };
-    let mut all = Kind::ALL.map(|kind| (kind, Vec::new()));
+    let mut all: Vec<_> = options.compared().into_iter().map(|kind| (kind, Vec::new())).collect();
     for number in 1..=options.rounds {
         for (kind, rounds) in &mut all {
             let service = services.start(*kind).await?;

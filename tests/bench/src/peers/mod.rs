@@ -12,7 +12,7 @@ mod service;
 pub(crate) use seat::{Seat, Wire};
 pub(crate) use service::{Kind, Service, Services};
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::{Options, figures::Outcome, server::Program};
 
@@ -20,15 +20,17 @@ use crate::{Options, figures::Outcome, server::Program};
 pub(crate) async fn measure(options: &Options, program: &Program) -> anyhow::Result<Outcome> {
     let services = Services::prepare(options, program).await?;
     let mut outcome = rooms::measure(options, &services).await?;
-    let durable = durable::measure(options, program, &services).await?;
-    let arrivals = arrivals::measure(options, &services).await?;
-    let never_reads = never_reads::measure(options, &services).await?;
-    outcome.raw = json!({
-        "rooms": outcome.raw, "durable": durable.raw, "arrivals": arrivals.raw, "never_reads": never_reads.raw,
-    });
-    for further in [durable, arrivals, never_reads] {
+    let mut raw = serde_json::Map::from_iter([("rooms".to_owned(), std::mem::take(&mut outcome.raw))]);
+    for name in ["durable", "arrivals", "never-reads"].into_iter().filter(|name| options.compares(name)) {
+        let further = match name {
+            "durable" => durable::measure(options, program, &services).await?,
+            "arrivals" => arrivals::measure(options, &services).await?,
+            _ => never_reads::measure(options, &services).await?,
+        };
+        raw.insert(name.replace('-', "_"), further.raw);
         outcome.tables.extend(further.tables);
         outcome.aims.extend(further.aims);
     }
+    outcome.raw = Value::Object(raw);
     Ok(outcome)
 }

@@ -80,8 +80,8 @@ impl Round {
 
 pub(crate) async fn measure(options: &Options, services: &Services<'_>) -> anyhow::Result<Outcome> {
     let mut all: Vec<(Shape, Kind, Vec<Round>)> = Vec::new();
-    for shape in [A, B, C, D] {
-        all.extend(Kind::ALL.map(|kind| (shape, kind, Vec::new())));
+    for shape in [A, B, C, D].into_iter().filter(|shape| options.compares(shape.name)) {
+        all.extend(options.compared().into_iter().map(|kind| (shape, kind, Vec::new())));
     }
     for number in 1..=options.rounds {
         for (shape, kind, rounds) in &mut all {

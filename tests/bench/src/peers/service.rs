@@ -27,7 +27,7 @@ const LIMITS: &[(&str, &str)] = &[
 ];
 
 /// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kind {
     FanOut,
     FanOutOverRedis,

@@ -22,7 +22,7 @@ pub(super) type Hear = Arc<dyn Fn(PushInfo) + Send + Sync>;
 /// What is to be told, on which channel.
 pub(super) struct Message {
     pub(super) channel: Arc<str>,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Both connections.
@@ -204,7 +204,7 @@ fn never_failing(
 fn pipeline<'m>(command: &str, messages: impl Iterator<Item = &'m Message>) -> Pipeline {
     let mut pipeline = redis::pipe();
     for Message { channel, bytes } in messages {
-        pipeline.cmd(command).arg(&**channel).arg(&**bytes).ignore();
+        pipeline.cmd(command).arg(&**channel).arg(bytes).ignore();
     }
     pipeline
 }

@@ -20,6 +20,7 @@ use std::{
 
 use deskwire_protocol::codec::CodecError;
 use futures::future::{BoxFuture, ready};
+use indexmap::IndexMap;
 use redis::RedisError;
 use tokio::{
     sync::{oneshot, watch},
@@ -243,11 +244,11 @@ impl Inner {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 
-    /// Tells this node's own receivers, and makes of the notices what is to be published. The hub puts events into their
-    /// order, so that a node may hear its own before earlier ones of others.
+    /// Tells this node's own receivers, and makes of the notices what is to be published: one message a channel. The hub
+    /// puts events into their order, so that a node may hear its own before earlier ones of others.
     fn tell_own(&self, notices: Vec<(Topic, Notice)>, publish: bool) -> Result<Vec<Message>, CodecError> {
         let receiver = self.receiver();
-        let mut messages = Vec::with_capacity(if publish { notices.len() } else { 0 });
+        let mut messages: IndexMap<Arc<str>, Vec<u8>> = IndexMap::new();
         let mut failed = None;
         // Most events go to two topics, one after the other.
         let mut last: Option<(Arc<Event>, Arc<[u8]>)> = None;
@@ -258,14 +259,15 @@ impl Inner {
                     (Notice::Event(event), Some((same, sealed))) if Arc::ptr_eq(event, same) => {
                         Ok(Arc::clone(sealed))
                     }
-                    _ => envelope::seal(self.node, &notice).map(Arc::from),
+                    _ => envelope::seal(&notice).map(Arc::from),
                 };
                 match sealed {
                     Ok(sealed) => {
+                        let message = messages.entry(Arc::clone(&channel));
+                        message.or_insert_with(|| envelope::begin(self.node)).extend_from_slice(&sealed);
                         if let Notice::Event(event) = &notice {
-                            last = Some((Arc::clone(event), Arc::clone(&sealed)));
+                            last = Some((Arc::clone(event), sealed));
                         }
-                        messages.push(Message { channel: Arc::clone(&channel), bytes: sealed });
                     }
                     Err(error) => failed = Some(error),
                 }
@@ -276,6 +278,7 @@ impl Inner {
                 receiver.receive(&topic, notice);
             }
         }
+        let messages = messages.into_iter().map(|(channel, bytes)| Message { channel, bytes }).collect();
         failed.map_or(Ok(messages), Err)
     }
 
@@ -298,17 +301,18 @@ impl Inner {
     /// A message on a channel that is no probe of this node.
     fn hear(&self, channel: &str, bytes: &[u8]) {
         let Some(topic) = self.followed.topic(channel) else { return };
-        match envelope::open(self.node, bytes) {
-            Ok(Some(notice)) => {
-                self.metrics.received.increment(1);
-                if let Some(receiver) = self.receiver() {
+        let notices = envelope::open(self.node, bytes).unwrap_or_else(|error| vec![Err(error)]);
+        for notice in notices {
+            match (notice, self.receiver()) {
+                (Ok(notice), Some(receiver)) => {
+                    self.metrics.received.increment(1);
                     receiver.receive(&topic, notice);
                 }
-            }
-            Ok(None) => {}
-            Err(error) => {
-                self.metrics.unreadable.increment(1);
-                tracing::debug!(%error, "a notice of another node cannot be read; the repair sweep makes up for it");
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    self.metrics.unreadable.increment(1);
+                    tracing::debug!(%error, "a notice of another node cannot be read; the repair sweep makes up for it");
+                }
             }
         }
     }

@@ -226,7 +226,7 @@ async fn probe(
     let round = async {
         for channel in probes {
             let number = bus.probes.fetch_add(1, Ordering::Relaxed) + 1;
-            let message = Message { channel: Arc::clone(channel), bytes: Arc::from(number.to_be_bytes()) };
+            let message = Message { channel: Arc::clone(channel), bytes: number.to_be_bytes().to_vec() };
             publisher.publish(&[message]).await?;
             // It fails when the sender is gone, and that is ours.
             heard.subscribe().wait_for(|last| *last >= number).await.ok();
