@@ -59,6 +59,9 @@ struct JsonPush<'a, T> {
     params: &'a T,
 }
 
+/// Room for most frames, so that they are not moved while they grow.
+const FRAME_BYTES: usize = 480;
+
 #[derive(Deserialize)]
 struct JsonRequest<'a> {
     #[serde(borrow)]
@@ -103,9 +106,13 @@ impl Codec {
     /// Encodes one document.
     pub fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Bytes, CodecError> {
         match self {
-            Self::Json => Ok(serde_json::to_vec(value)?.into()),
+            Self::Json => {
+                let mut out = Vec::with_capacity(FRAME_BYTES);
+                serde_json::to_writer(&mut out, value)?;
+                Ok(out.into())
+            }
             Self::MsgPack => {
-                let mut out = Vec::with_capacity(128);
+                let mut out = Vec::with_capacity(FRAME_BYTES);
                 msgpack_write(&mut out, value)?;
                 Ok(out.into())
             }

@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod error;
 mod event;
+mod gather;
 mod hub;
 mod outbox;
 mod presence;
@@ -29,8 +30,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use deskwire_protocol::{Codec, ShopId, session::SessionUser};
-use deskwire_store::Store;
+use deskwire_protocol::{Codec, ConversationId, ShopId, session::SessionUser};
+use deskwire_store::{Admission, Arrival, ConversationRecord, Scope, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use bus::Bus;
@@ -39,6 +40,7 @@ pub use chance::{Chance, SystemChance};
 pub use clock::{Clock, SystemClock};
 pub use config::ChatConfig;
 pub use error::ChatError;
+use gather::{Gather, Work};
 pub use hub::Hold;
 pub use outbox::{Outbox, OutboxLimits};
 pub use rules::Shows;
@@ -60,6 +62,10 @@ pub(crate) struct Inner {
     pub(crate) hub: Arc<hub::Hub>,
     pub(crate) catch_up: catch_up::CatchUp,
     pub(crate) writers: writer::Writers,
+    /// Users who come, and what becomes of them.
+    arrivals: Gather<Arrival, Admission>,
+    /// Buyers who open their conversation, each with a number for it should it be new.
+    pub(crate) openings: Gather<(Scope, ConversationId), Option<ConversationRecord>>,
     pub(crate) tasks: TaskTracker,
     sessions: AtomicU64,
     crashed: CancellationToken,
@@ -90,6 +96,19 @@ impl Chat {
         bus.connect(Arc::clone(&hub) as Arc<dyn bus::Receiver>);
         let writers = writer::Writers::start(&config, &store, &bus, &clock, &tasks, &crashed);
         let catch_up = catch_up::CatchUp::start(&hub, &tasks, shutdown, &crashed);
+        let (of, at) = (store.clone(), Arc::clone(&clock));
+        let admit: Work<_, _> = Arc::new(move |arrivals: Vec<Arrival>| {
+            let (store, now) = (of.clone(), at.now());
+            Box::pin(async move { Ok(store.arrive(&arrivals, now).await?) })
+        });
+        let (of, at) = (store.clone(), Arc::clone(&clock));
+        let open: Work<_, _> = Arc::new(move |openings: Vec<(Scope, ConversationId)>| {
+            let (store, now) = (of.clone(), at.now());
+            Box::pin(async move { Ok(store.open_conversations(&openings, now).await?) })
+        });
+        let deadline = config.request_timeout;
+        let arrivals = Gather::start("arrivals", deadline, &tasks, shutdown, &crashed, admit);
+        let openings = Gather::start("openings", deadline, &tasks, shutdown, &crashed, open);
         sweep::start(&hub, &clock, &tasks, shutdown, &crashed);
         summary::start(&hub, &tasks, shutdown, &crashed);
         shelf::start(&hub, &tasks, shutdown, &crashed);
@@ -104,11 +123,18 @@ impl Chat {
                 hub,
                 catch_up,
                 writers,
+                arrivals,
+                openings,
                 tasks,
                 sessions: AtomicU64::new(1),
                 crashed,
             }),
         }
+    }
+
+    /// Lets in a user who comes, unless the token was withdrawn.
+    pub async fn admit(&self, arrival: Arrival) -> Result<Admission, ChatError> {
+        self.inner.arrivals.ask(arrival).await
     }
 
     /// Begins the chat side of an authenticated socket: its outbox, its presence, its summaries.

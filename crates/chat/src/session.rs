@@ -24,7 +24,9 @@ use deskwire_protocol::{
     session::SessionUser,
     text::{TAG_CHARS, TEXT_CHARS, check_text},
 };
-use deskwire_store::{Bug, ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store};
+use deskwire_store::{
+    Bug, ConversationQuery, ConversationRecord, HistoryRange, Scope, Side, Store, StoreError,
+};
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
@@ -757,14 +759,13 @@ impl Drop for Session {
 /// The buyer's conversation with the shop, made if there is none.
 pub(crate) async fn open_conversation(chat: &Inner, buyer: &Scope) -> Result<ConversationRecord, ChatError> {
     // A number that is taken already is as good as never drawn; a second draw settles it.
-    let mut tries = 0;
-    loop {
-        let now = chat.clock.now();
-        match chat.store.open_conversation(buyer, draw_conversation_id(chat.chance.as_ref()), now).await {
-            Err(error) if error.is_collision() && tries < 3 => tries += 1,
-            outcome => return Ok(outcome?),
+    for _ in 0..4 {
+        let candidate = draw_conversation_id(chat.chance.as_ref());
+        if let Some(record) = chat.openings.ask((buyer.clone(), candidate)).await? {
+            return Ok(record);
         }
     }
+    Err(ChatError::Store(Arc::new(StoreError::Collision)))
 }
 
 /// Hands over what is safe to lose.

@@ -17,7 +17,7 @@ use deskwire_protocol::{
     },
     text::TEXT_CHARS,
 };
-use deskwire_store::{Scope, UserRecord};
+use deskwire_store::{Admission, Arrival, Scope, UserRecord};
 use futures::StreamExt;
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -337,19 +337,19 @@ pub(crate) async fn refresh(
 /// Begins the session of these claims.
 async fn enter(gate: &Arc<Gate>, codec: Codec, claims: &Claims) -> Result<Entered, Denied> {
     let scope = Scope { shop_id: claims.shop.clone(), role: claims.role, user_id: claims.sub.clone() };
-    check_revoked(gate, &scope, claims).await?;
+    let user =
+        UserRecord { user_id: claims.sub.clone(), name: claims.name.clone(), locale: claims.locale.clone() };
+    let arrival = Arrival { scope: scope.clone(), user, issue_time: claims.issue_time() };
+    match gate.chat.admit(arrival).await.map_err(refusal::of_chat)? {
+        Admission::Admitted => {}
+        Admission::Revoked => return Err(revoked()),
+    }
     let limit = sessions_of(&gate.config, scope.role);
     let Some(mut seat) = gate.sessions.take_seat(&scope, limit) else {
         let error = ErrorObject::new(ErrorType::LimitReached, "this user has as many sessions as allowed")
             .with_limit(limit as u64);
         return Err(Denied { error, close: Some(CloseCode::SessionLimit) });
     };
-    let record =
-        UserRecord { user_id: claims.sub.clone(), name: claims.name.clone(), locale: claims.locale.clone() };
-    gate.store
-        .put_user(&scope, &record, gate.clock.now())
-        .await
-        .map_err(|error| refusal::of_store(&error))?;
     let user = SessionUser {
         user_id: claims.sub.clone(),
         role: claims.role,
@@ -368,10 +368,14 @@ async fn enter(gate: &Arc<Gate>, codec: Codec, claims: &Claims) -> Result<Entere
 async fn check_revoked(gate: &Gate, scope: &Scope, claims: &Claims) -> Result<(), Denied> {
     let revoked_at = gate.store.revoked_at(scope).await.map_err(|error| refusal::of_store(&error))?;
     if revoked_at.is_some_and(|revoked_at| claims.issue_time() <= revoked_at) {
-        let error = ErrorObject::new(ErrorType::Authentication, "the token was revoked");
-        return Err(Denied { error, close: Some(CloseCode::Revoked) });
+        return Err(revoked());
     }
     Ok(())
+}
+
+fn revoked() -> Denied {
+    let error = ErrorObject::new(ErrorType::Authentication, "the token was revoked");
+    Denied { error, close: Some(CloseCode::Revoked) }
 }
 
 fn denied(sentence: impl Into<std::borrow::Cow<'static, str>>) -> Denied {

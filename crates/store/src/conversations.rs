@@ -1,6 +1,8 @@
 //! Conversations, always within a caller's scope.
 
-use deskwire_protocol::{ConversationId, Seq, ShopId, Timestamp, conversation::ConversationStatus};
+use std::collections::HashMap;
+
+use deskwire_protocol::{ConversationId, Seq, ShopId, Timestamp, UserId, conversation::ConversationStatus};
 use sea_orm::ConnectionTrait;
 
 use crate::{
@@ -23,6 +25,10 @@ pub struct ConversationQuery {
 /// In the index of conversations, the status comes before the time.
 const EVERY_STATUS: [ConversationStatus; 2] = [ConversationStatus::Open, ConversationStatus::Closed];
 
+fn buyer_of(scope: &Scope) -> (ShopId, UserId) {
+    (scope.shop_id.clone(), scope.user_id.clone())
+}
+
 /// The condition that keeps a query inside its scope.
 fn within(scope: &Scope, params: &mut Params) -> String {
     let shop = params.push(scope.shop_id.as_str());
@@ -40,34 +46,67 @@ impl Store {
         candidate: ConversationId,
         now: Timestamp,
     ) -> Result<ConversationRecord, StoreError> {
-        if let Some(record) = self.conversation_of(scope).await? {
-            return Ok(record);
-        }
-        let mut params = self.params();
-        let id = params.push(candidate.get());
-        let shop = params.push(scope.shop_id.as_str());
-        let buyer = params.push(scope.user_id.as_str());
-        let now = params.push(now.millis());
-        let sql = format!(
-            "INSERT INTO conversation (conversation_id, shop_id, buyer_id, status, tags, last_seq, buyer_last_seq,
-                 buyer_read_seq, shop_read_seq, buyer_unread, shop_unread, latest_message_seq,
-                 buyer_latest_message_seq, create_time, update_time)
-             VALUES ({id}, {shop}, {buyer}, 'OPEN', '[]', 0, 0, 0, 0, 0, 0, 0, 0, {now}, {now})
-             ON CONFLICT DO NOTHING"
-        );
-        self.writing().execute_raw(self.statement(sql, params.values)).await?;
-        // Whoever came first made it; none there means that the number itself was taken.
-        self.conversation_of(scope).await?.ok_or(StoreError::Collision)
+        let opened = self.open_conversations(&[(scope.clone(), candidate)], now).await?.pop();
+        opened.flatten().ok_or(StoreError::Collision)
     }
 
-    async fn conversation_of(&self, scope: &Scope) -> Result<Option<ConversationRecord>, StoreError> {
-        let mut params = self.params();
-        let condition = format!(
-            "c.shop_id = {} AND c.buyer_id = {}",
-            params.push(scope.shop_id.as_str()),
-            params.push(scope.user_id.as_str())
-        );
-        Ok(self.select(&condition, params).await?.pop())
+    /// The same for many at once; none where the candidate itself was taken, by another conversation.
+    pub async fn open_conversations(
+        &self,
+        openings: &[(Scope, ConversationId)],
+        now: Timestamp,
+    ) -> Result<Vec<Option<ConversationRecord>>, StoreError> {
+        let scopes: Vec<&Scope> = openings.iter().map(|(scope, _)| scope).collect();
+        let mut found = self.conversations_of(&scopes).await?;
+        let new: Vec<_> =
+            openings.iter().filter(|(scope, _)| !found.contains_key(&buyer_of(scope))).collect();
+        for new in new.chunks(crate::sql::ROWS) {
+            let mut params = self.params();
+            let rows = params.filled_up(new).map(|(scope, candidate)| {
+                vec![
+                    candidate.get().into(),
+                    scope.shop_id.as_str().into(),
+                    scope.user_id.as_str().into(),
+                    now.millis().into(),
+                ]
+            });
+            let rows = params.table("v", rows);
+            let sql = format!(
+                "INSERT INTO conversation (conversation_id, shop_id, buyer_id, status, tags, last_seq, buyer_last_seq,
+                     buyer_read_seq, shop_read_seq, buyer_unread, shop_unread, latest_message_seq,
+                     buyer_latest_message_seq, create_time, update_time)
+                 SELECT v.column1, v.column2, v.column3, 'OPEN', '[]', 0, 0, 0, 0, 0, 0, 0, 0, v.column4, v.column4
+                 FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+            );
+            self.writing().execute_raw(self.statement(sql, params.values)).await?;
+            // Whoever came first made it; none there means that the number itself was taken.
+            let made: Vec<&Scope> = new.iter().map(|(scope, _)| scope).collect();
+            found.extend(self.conversations_of(&made).await?);
+        }
+        Ok(openings.iter().map(|(scope, _)| found.get(&buyer_of(scope)).cloned()).collect())
+    }
+
+    async fn conversations_of(
+        &self,
+        scopes: &[&Scope],
+    ) -> Result<HashMap<(ShopId, UserId), ConversationRecord>, StoreError> {
+        let mut found = HashMap::with_capacity(scopes.len());
+        for scopes in scopes.chunks(crate::sql::ROWS) {
+            let mut params = self.params();
+            let keys = params
+                .filled_up(scopes)
+                .map(|scope| vec![scope.shop_id.as_str().into(), scope.user_id.as_str().into()]);
+            let keys = params.table("k", keys);
+            let sql = format!(
+                "SELECT {CONVERSATION} FROM {keys}
+                 JOIN conversation c ON c.shop_id = k.column1 AND c.buyer_id = k.column2 {PEOPLE}"
+            );
+            for row in self.rows(sql, params).await? {
+                let record = row::conversation(&row)?;
+                found.insert((record.shop_id.clone(), record.buyer.user_id.clone()), record);
+            }
+        }
+        Ok(found)
     }
 
     /// One conversation, if it is the caller's.

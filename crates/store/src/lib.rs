@@ -29,6 +29,7 @@ pub use conversations::ConversationQuery;
 pub use durability::Durability;
 pub use error::StoreError;
 pub use messages::{EventsAfter, HistoryRange};
+pub use people::{Admission, Arrival};
 pub use planted::{Bug, Planted};
 pub use record::{ConversationRecord, EventRecord, Head, MessageRecord, PersonRecord, UserRecord};
 pub use revocation::Revocation;

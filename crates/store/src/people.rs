@@ -1,72 +1,180 @@
 //! Shops, buyers and agents, as the tokens name them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deskwire_protocol::{Role, ShopId, Timestamp, UserId};
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use crate::{
-    PersonRecord, Scope, Side, Store, StoreError, UserRecord, row,
+    PersonRecord, Scope, Side, Store, StoreError, UserRecord, revocation, row,
     shop::{Hand, Shelf, Wanted},
     sql::{Params, ROWS},
 };
 
-impl Store {
-    /// Makes or renames the user, and makes the shop if it is new. Nothing is written, nor waits for the one who
-    /// writes, when all of it is known already: most who come have been here before.
-    pub async fn put_user(&self, scope: &Scope, user: &UserRecord, now: Timestamp) -> Result<(), StoreError> {
-        if self.knows(scope, user).await? {
-            return Ok(());
-        }
-        let transaction = self.begin().await?;
-        let mut params = self.params();
-        let sql = new_shop(&mut params, &scope.shop_id, now);
-        transaction.execute_raw(self.statement(sql, params.values)).await?;
+/// Someone who comes with a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who.
+    pub scope: Scope,
+    /// As the token's claims tell.
+    pub user: UserRecord,
+    /// When the token was made.
+    pub issue_time: Timestamp,
+}
 
-        let mut params = self.params();
-        let shop_id = params.push(scope.shop_id.as_str());
-        let user_id = params.push(user.user_id.as_str());
-        let name = params.push(user.name.as_str());
-        let locale = params.push(user.locale.clone());
-        let now = params.push(now.millis());
-        let sql = match scope.role {
-            Role::Buyer => format!(
-                "INSERT INTO buyer (shop_id, user_id, name, locale, create_time, update_time)
-                 VALUES ({shop_id}, {user_id}, {name}, {locale}, {now}, {now})
-                 ON CONFLICT (shop_id, user_id)
-                 DO UPDATE SET name = excluded.name, locale = excluded.locale, update_time = excluded.update_time"
-            ),
-            Role::Agent | Role::Admin => {
-                let role = if scope.role == Role::Admin { "ADMIN" } else { "AGENT" };
-                format!(
-                    "INSERT INTO agent (shop_id, user_id, role, name, locale, create_time, update_time)
-                     VALUES ({shop_id}, {user_id}, '{role}', {name}, {locale}, {now}, {now})
-                     ON CONFLICT (shop_id, user_id)
-                     DO UPDATE SET role = excluded.role, name = excluded.name, locale = excluded.locale,
-                         update_time = excluded.update_time"
-                )
+/// Whether someone who comes is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// And known from now on.
+    Admitted,
+    /// The token was withdrawn since it was made; nothing was written.
+    Revoked,
+}
+
+/// Who comes, and what is told of them.
+type Newcomer<'a> = (&'a Scope, &'a UserRecord);
+
+/// What is known of someone who comes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    revoke_time: Option<Timestamp>,
+    /// All that the token tells.
+    is_known: bool,
+}
+
+impl Store {
+    /// Lets in all who come at once: each user is made or renamed, and the shop is made if it is new. Nothing is written,
+    /// nor waits for the one who writes, when all of it is known already: most who come have been here before.
+    pub async fn arrive(&self, arrivals: &[Arrival], now: Timestamp) -> Result<Vec<Admission>, StoreError> {
+        let people: Vec<Newcomer> =
+            arrivals.iter().map(|Arrival { scope, user, .. }| (scope, user)).collect();
+        let standings = self.standings(&people).await?;
+        let mut new = Vec::new();
+        let mut admissions = Vec::with_capacity(arrivals.len());
+        for (arrival, standing) in arrivals.iter().zip(standings) {
+            if standing.revoke_time.is_some_and(|revoke_time| arrival.issue_time <= revoke_time) {
+                admissions.push(Admission::Revoked);
+                continue;
             }
-        };
-        transaction.execute_raw(self.statement(sql, params.values)).await?;
-        transaction.commit().await?;
-        Ok(())
+            if !standing.is_known {
+                new.push((&arrival.scope, &arrival.user));
+            }
+            admissions.push(Admission::Admitted);
+        }
+        self.put_users(&new, now).await?;
+        Ok(admissions)
     }
 
-    async fn knows(&self, scope: &Scope, user: &UserRecord) -> Result<bool, StoreError> {
-        let mut params = self.params();
-        let table = match scope.role {
-            Role::Buyer => "buyer WHERE",
-            Role::Agent => "agent WHERE role = 'AGENT' AND",
-            Role::Admin => "agent WHERE role = 'ADMIN' AND",
-        };
-        let sql = format!(
-            "SELECT 1 AS one FROM {table} shop_id = {} AND user_id = {} AND name = {} AND locale IS NOT DISTINCT FROM {}",
-            params.push(scope.shop_id.as_str()),
-            params.push(user.user_id.as_str()),
-            params.push(user.name.as_str()),
-            params.push(user.locale.clone()),
-        );
-        Ok(self.reading().query_one_raw(self.statement(sql, params.values)).await?.is_some())
+    /// The same for one, whose token is not asked for.
+    pub async fn put_user(&self, scope: &Scope, user: &UserRecord, now: Timestamp) -> Result<(), StoreError> {
+        let people = [(scope, user)];
+        if self.standings(&people).await?.iter().all(|standing| standing.is_known) {
+            return Ok(());
+        }
+        self.put_users(&people, now).await
+    }
+
+    async fn standings(&self, people: &[Newcomer<'_>]) -> Result<Vec<Standing>, StoreError> {
+        let mut standings = vec![Standing::default(); people.len()];
+        for (chunk, standings) in people.chunks(ROWS).zip(standings.chunks_mut(ROWS)) {
+            let mut params = self.params();
+            let keys = params.filled_up(chunk).enumerate().map(|(place, (scope, _))| {
+                vec![
+                    i64::try_from(place).unwrap_or(i64::MAX).into(),
+                    scope.shop_id.as_str().into(),
+                    revocation::word(scope.side()).into(),
+                    scope.user_id.as_str().into(),
+                ]
+            });
+            let keys = params.table("k", keys);
+            let sql = format!(
+                "SELECT k.column1 AS place, r.revoke_time, b.name AS buyer_name, b.locale AS buyer_locale, a.role,
+                     a.name AS agent_name, a.locale AS agent_locale
+                 FROM {keys}
+                 LEFT JOIN revocation r ON r.shop_id = k.column2 AND r.side = k.column3 AND r.user_id = k.column4
+                 LEFT JOIN buyer b ON k.column3 = 'BUYER' AND b.shop_id = k.column2 AND b.user_id = k.column4
+                 LEFT JOIN agent a ON k.column3 = 'SHOP' AND a.shop_id = k.column2 AND a.user_id = k.column4"
+            );
+            for row in self.rows(sql, params).await? {
+                let place = usize::try_from(row::get::<i64>(&row, "place")?).unwrap_or(usize::MAX);
+                if let (Some((scope, user)), Some(standing)) = (chunk.get(place), standings.get_mut(place)) {
+                    let revoke_time: Option<i64> = row::get(&row, "revoke_time")?;
+                    let name = match scope.side() {
+                        Side::Buyer => "buyer",
+                        Side::Shop => "agent",
+                    };
+                    let role: Option<String> = row::get(&row, "role")?;
+                    let in_role = role.as_deref() == role_word(scope.role);
+                    standing.revoke_time = revoke_time.map(Timestamp::from_millis);
+                    standing.is_known = in_role
+                        && row::get::<Option<String>>(&row, &format!("{name}_name"))?.as_ref()
+                            == Some(&user.name)
+                        && row::get::<Option<String>>(&row, &format!("{name}_locale"))? == user.locale;
+                }
+            }
+        }
+        Ok(standings)
+    }
+
+    async fn put_users(&self, people: &[Newcomer<'_>], now: Timestamp) -> Result<(), StoreError> {
+        if people.is_empty() {
+            return Ok(());
+        }
+        // By key: two who write the same never wait for each other. Who comes twice is written once.
+        let mut shops = BTreeSet::new();
+        let mut buyers = BTreeMap::new();
+        let mut agents = BTreeMap::new();
+        for (scope, user) in people {
+            shops.insert(scope.shop_id.as_str());
+            let of_side = match scope.side() {
+                Side::Buyer => &mut buyers,
+                Side::Shop => &mut agents,
+            };
+            of_side.insert((scope.shop_id.as_str(), scope.user_id.as_str()), (*scope, *user));
+        }
+        let shops: Vec<_> = shops.into_iter().collect();
+        let transaction = self.begin().await?;
+        for shops in shops.chunks(ROWS) {
+            let mut params = self.params();
+            let rows = params.filled_up(shops).map(|shop| vec![(*shop).into(), now.millis().into()]);
+            let rows = params.table("v", rows);
+            let sql = format!(
+                "INSERT INTO shop (shop_id, create_time) SELECT * FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+            );
+            transaction.execute_raw(self.statement(sql, params.values)).await?;
+        }
+        for (table, people) in [("buyer", buyers), ("agent", agents)] {
+            let people: Vec<_> = people.into_values().collect();
+            for people in people.chunks(ROWS) {
+                let mut params = self.params();
+                let rows = params.filled_up(people).map(|(scope, user)| {
+                    let mut row = vec![
+                        scope.shop_id.as_str().into(),
+                        scope.user_id.as_str().into(),
+                        user.name.as_str().into(),
+                        user.locale.clone().into(),
+                        now.millis().into(),
+                        now.millis().into(),
+                    ];
+                    row.extend(role_word(scope.role).map(Value::from));
+                    row
+                });
+                let rows = params.table("v", rows);
+                let (column, role) = match table {
+                    "agent" => (", role", ", role = excluded.role"),
+                    _ => ("", ""),
+                };
+                let sql = format!(
+                    "INSERT INTO {table} (shop_id, user_id, name, locale, create_time, update_time{column})
+                     SELECT * FROM {rows} WHERE true
+                     ON CONFLICT (shop_id, user_id) DO UPDATE SET name = excluded.name, locale = excluded.locale,
+                         update_time = excluded.update_time{role}"
+                );
+                transaction.execute_raw(self.statement(sql, params.values)).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Makes the shop if it is new.
@@ -130,6 +238,15 @@ impl Store {
         let row =
             self.reading().query_one_raw(self.statement("SELECT 1 AS one FROM shop LIMIT 1", vec![])).await?;
         Ok(row.is_none())
+    }
+}
+
+/// As the table of agents has it; buyers have a table of their own.
+const fn role_word(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Buyer => None,
+        Role::Agent => Some("AGENT"),
+        Role::Admin => Some("ADMIN"),
     }
 }
 

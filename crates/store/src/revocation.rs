@@ -18,7 +18,7 @@ pub struct Revocation {
     pub revoke_time: Timestamp,
 }
 
-fn word(side: Side) -> &'static str {
+pub(crate) fn word(side: Side) -> &'static str {
     match side {
         Side::Buyer => "BUYER",
         Side::Shop => "SHOP",

@@ -11,6 +11,7 @@ use crate::{
 on_each_database! {
     opening_again_gives_the_same_conversation
     a_taken_number_is_a_collision_and_another_one_will_do
+    many_open_at_once_and_each_gets_the_own_conversation
     only_a_buyer_who_is_known_can_open_a_conversation
     a_caller_reaches_nothing_of_another_shop_or_another_buyer
     the_list_is_paged_by_key_through_equal_times_without_a_gap_or_a_double
@@ -38,6 +39,38 @@ async fn a_taken_number_is_a_collision_and_another_one_will_do(backend: Backend)
     assert!(matches!(&taken, Err(error) if error.is_collision() && !error.is_unavailable()), "{taken:?}");
     let record = store.open_conversation(&buyer("bo"), id(2), NOW).await.unwrap();
     assert_eq!(record.buyer.user_id, buyer("bo").user_id);
+}
+
+async fn many_open_at_once_and_each_gets_the_own_conversation(backend: Backend) {
+    let (_world, store) = World::with_store(backend).await;
+    open(&store, &buyer("ana"), 1).await;
+    let elsewhere = scope("other", Role::Buyer, "ana");
+    for scope in [&buyer("bo"), &buyer("cleo"), &buyer("dan"), &elsewhere] {
+        join(&store, scope).await;
+    }
+    let openings = [
+        (buyer("ana"), id(2)),
+        (buyer("bo"), id(3)),
+        (elsewhere, id(4)),
+        // On two devices at once.
+        (buyer("cleo"), id(5)),
+        (buyer("cleo"), id(6)),
+        // A number that is taken already.
+        (buyer("dan"), id(1)),
+    ];
+    for round in ["new", "again"] {
+        let opened = store.open_conversations(&openings, NOW).await.unwrap();
+        let opened: Vec<_> = opened
+            .into_iter()
+            .map(|record| {
+                record.map(|record| (record.buyer.user_id.to_string(), record.conversation_id.get()))
+            })
+            .collect();
+        let expected = [("ana", 1), ("bo", 3), ("ana", 4), ("cleo", 5), ("cleo", 5)]
+            .map(|(buyer, id)| Some((buyer.to_owned(), id)));
+        assert_eq!(opened, [&expected[..], &[None]].concat(), "{round}");
+    }
+    assert!(store.open_conversations(&[], NOW).await.unwrap().is_empty());
 }
 
 async fn only_a_buyer_who_is_known_can_open_a_conversation(backend: Backend) {

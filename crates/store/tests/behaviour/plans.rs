@@ -5,8 +5,9 @@ use deskwire_protocol::{
     webhook::WebhookEventType,
 };
 use deskwire_store::{
-    AuditRecord, AuditResult, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult, EventsAfter,
-    HistoryRange, Needs, ShopChanges, Side, Store, Wanted, WebhookEventRecord, WebhookRecord,
+    Arrival, AuditRecord, AuditResult, ClaimLimits, ConversationQuery, DeliveryOutcome, DeliveryResult,
+    EventsAfter, HistoryRange, Needs, ShopChanges, Side, Store, UserRecord, Wanted, WebhookEventRecord,
+    WebhookRecord,
 };
 
 use crate::world::{Backend, NOW, Send, World, agent, buyer, id, in_time, join, recall, send, seq};
@@ -99,6 +100,9 @@ async fn ask_everything(store: &Store) {
             store.conversations_changed(scope, (Timestamp::from_millis(millis), 0), 21).await.unwrap();
         }
         store.revoked_at(scope).await.unwrap();
+        let user = UserRecord { user_id: scope.user_id.clone(), name: "new".into(), locale: None };
+        let arrival = Arrival { scope: scope.clone(), user, issue_time: NOW };
+        store.arrive(&[arrival], NOW).await.unwrap();
     }
     store.conversations_by_id(&[ana, id(100_002)]).await.unwrap();
     store.heads(&[ana, id(100_002)]).await.unwrap();

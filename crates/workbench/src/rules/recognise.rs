@@ -1,5 +1,7 @@
 //! Which parts of a message may be ids of orders. It only proposes: whether the buyer has such an order is for the store.
 
+use std::borrow::Cow;
+
 use deskwire_protocol::ids::{ID_BYTES, OrderId};
 use unicode_normalization::UnicodeNormalization;
 
@@ -10,9 +12,12 @@ const CANDIDATES: usize = 20;
 const SHORTEST: usize = 4;
 
 /// The text as an id is read in it: full-width letters are letters, and what is not seen is not there.
-fn plain(text: &str) -> String {
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
     let is_unseen = |c: &char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
-    text.nfkc().filter(|c| !is_unseen(c)).collect()
+    Cow::Owned(text.nfkc().filter(|c| !is_unseen(c)).collect())
 }
 
 /// Tokens of 4 to 128 characters with a digit, in the order of the text, each once: first as written between white
@@ -22,6 +27,10 @@ pub(crate) fn order_ids(text: &str) -> Vec<OrderId> {
     for word in plain(text).split_whitespace() {
         if found.len() >= CANDIDATES {
             break;
+        }
+        // Most words of most messages: nothing in them can be an id.
+        if !word.contains(|character: char| character.is_ascii_digit()) {
+            continue;
         }
         let word = word.trim_matches(|character: char| !character.is_alphanumeric());
         propose(word, &mut found);
