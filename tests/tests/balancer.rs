@@ -4,16 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use deskwire_tests::{
-    Backend, Client, Closed, Connect, Redis, Response, Server, ServerOptions, Setting, User, http, within,
+    Backend, Client, Closed, Connect, Directory, Redis, Response, Server, ServerOptions, Setting, User, http,
+    within,
 };
 use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
     net::{TcpListener, TcpStream},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
 };
 
 /// Two nodes behind HAProxy.
@@ -21,6 +24,7 @@ struct Service {
     // Dropped in this order: first those who use the last.
     balancer: String,
     _haproxy: Child,
+    log: Lines<BufReader<ChildStdout>>,
     nodes: [Server; 2],
     _redis: Redis,
 }
@@ -32,24 +36,25 @@ impl Service {
         let one = ServerOptions::new(setting).redis(&redis).start().await;
         let two = ServerOptions::beside(&one).start().await;
         let balancer = free_address().await;
-        let haproxy = Command::new(haproxy())
+        let mut haproxy = Command::new(haproxy())
             .args(["-db", "-f"])
             .arg(deployed("haproxy.cfg"))
             .env("DESKWIRE_BALANCER", &balancer)
             .env("DESKWIRE_NODE_1", one.address())
             .env("DESKWIRE_NODE_2", two.address())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
+        let log = BufReader::new(haproxy.stdout.take().unwrap()).lines();
         within("HAProxy", async {
             while TcpStream::connect(&balancer).await.is_err() {
                 tokio::task::yield_now().await;
             }
         })
         .await;
-        Self { balancer, _haproxy: haproxy, nodes: [one, two], _redis: redis }
+        Self { balancer, _haproxy: haproxy, log, nodes: [one, two], _redis: redis }
     }
 
     /// Someone who connects to the balancer once: it is refused to no one.
@@ -60,6 +65,17 @@ impl Service {
         let mut client = opened.unwrap_or_else(|status| panic!("refused with {status}"));
         client.start(&self.nodes[0].sign(user)).await;
         client
+    }
+
+    /// Reads on until the balancer has said this.
+    async fn says(&mut self, what: &str) {
+        within(what, async { while !self.log.next_line().await.unwrap().unwrap().contains(what) {} }).await;
+    }
+
+    async fn signal(&self, node: usize, signal: &str) {
+        let process = self.nodes[node].process_id().to_string();
+        let sent = within("kill", Command::new("kill").args([signal, &process]).status()).await;
+        assert!(sent.unwrap().success());
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -147,6 +163,23 @@ async fn whoever_is_on_a_node_that_drains_comes_back_on_the_other_and_misses_not
 }
 
 #[tokio::test]
+async fn a_node_that_answers_on_readyz_no_more_gets_nobody_until_it_does_again() {
+    let mut service = Service::start().await;
+    let (_ana, _bo, _, node) = service.people().await;
+    service.signal(node, "-STOP").await;
+    service.says(&format!("Server nodes/node-{} is DOWN", node + 1)).await;
+    let mut newcomers = Vec::new();
+    for number in 0..4 {
+        newcomers.push(service.join(&User::buyer(format!("newcomer-{number}"))).await);
+    }
+    assert_eq!(sockets(&service.nodes[1 - node]).await, 5, "Bo and all of them");
+    service.signal(node, "-CONT").await;
+    service.says(&format!("Server nodes/node-{} is UP", node + 1)).await;
+    newcomers.push(service.join(&User::buyer("newcomer-4")).await);
+    assert_eq!(sockets(&service.nodes[node]).await, 2, "Ana, and who came when it had the fewest");
+}
+
+#[tokio::test]
 async fn whoever_was_on_a_node_that_was_killed_is_back_at_the_first_try() {
     let mut service = Service::start().await;
     let (mut ana, mut bo, here, node) = service.people().await;
@@ -172,4 +205,43 @@ async fn the_health_check_of_the_image_tells_whether_a_node_takes_sockets() {
     assert!(ready().await);
     node.kill().await;
     assert!(!ready().await);
+}
+
+/// Names of settings with values: those of the nodes in compose.yaml, and those of the image.
+fn deployed_settings() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let compose = fs::read_to_string(root.join("compose.yaml")).unwrap();
+    let of_compose = compose.lines().filter_map(|line| line.trim().split_once(": "));
+    let image = fs::read_to_string(root.join("Dockerfile")).unwrap();
+    let of_image = image.split_whitespace().filter_map(|word| word.split_once('='));
+    of_compose
+        .chain(of_image)
+        .filter(|(name, _)| name.starts_with("DESKWIRE_"))
+        .map(|(name, value)| (name.to_owned(), interpolated(value.trim_matches('"'))))
+        .collect()
+}
+
+/// As Compose does it with an `.env` that has only what must be there.
+fn interpolated(value: &str) -> String {
+    let Some((before, rest)) = value.split_once("${") else { return value.to_owned() };
+    let (variable, after) = rest.split_once('}').unwrap();
+    let secret = "0123456789abcdef0123456789abcdef";
+    format!("{before}{}{after}", variable.split_once(":-").map_or(secret, |(_, default)| default))
+}
+
+#[tokio::test]
+async fn every_setting_of_compose_yaml_and_of_the_image_is_one_of_the_program() {
+    let directory = Directory::new();
+    let check = async |settings: &[(String, String)]| {
+        let mut command = directory.command(&["check-config"]);
+        command.envs(settings.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        within("check-config", command.output()).await.unwrap()
+    };
+    let mut settings = deployed_settings();
+    assert!(settings.len() >= 8, "{settings:?}");
+    let checked = check(&settings).await;
+    assert!(checked.status.success(), "{settings:?}: {checked:?}");
+    settings.push(("DESKWIRE_DATABASE__MIGRATES".into(), "false".into()));
+    let refused = check(&settings).await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("database.migrates"), "{refused:?}");
 }

@@ -106,6 +106,17 @@ async fn two_people_talk_over_two_nodes_by_what_it_prints_and_nothing_is_left_of
 }
 
 #[tokio::test]
+async fn ctrl_c_ends_it_and_nothing_is_left() {
+    let cluster = Cluster::start().await;
+    listening(&cluster.addresses).await;
+    cluster.signal("-INT").await;
+    cluster.is_gone().await;
+    let (status, shown) = cluster.script.end().await;
+    assert_eq!(status.code(), Some(130), "{shown:#?}");
+    assert!(shown.iter().any(|line| line.contains("ending the nodes")), "{shown:#?}");
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_it_when_it_is_killed() {
     let cluster = Cluster::start().await;
     listening(&cluster.addresses).await;

@@ -22,8 +22,9 @@ mix = { message = 6, history = 1, read = 2, typing = 1, orders = 1, product = 1,
 count = 2
 answers = 0.5
 think = "200ms"
-every = "300ms"
-mix = { message = 1, history = 1, read = 1, typing = 1, orders = 2, products = 1, coupons = 1, check = 1, product_card = 1, coupon_card = 1, order_card = 1, take = 1 }
+every = "200ms"
+# What a test looks for is drawn so often that it is sure to come.
+mix = { message = 1, history = 1, read = 1, typing = 1, orders = 6, products = 1, coupons = 1, check = 1, product_card = 6, coupon_card = 1, order_card = 1, take = 1 }
 [slow_readers]
 count = 2
 hold = "2s"
@@ -147,7 +148,7 @@ async fn a_broken_limit_and_a_wrong_scenario_have_exit_codes_of_their_own() {
         report["limits"].as_array().unwrap().iter().find(|limit| limit["name"] == "reply.p50").unwrap();
     assert_eq!(limit["kept"], false);
     assert!(ran.stdout.contains("BROKEN") && ran.stdout.trim_end().ends_with("FAILED"), "{ran:?}");
-    let wrong = shop.files.write("wrong.toml", &EVERYTHING.replace("every = \"300ms\"", "evry = \"300ms\""));
+    let wrong = shop.files.write("wrong.toml", &EVERYTHING.replace("every = \"200ms\"", "evry = \"200ms\""));
     let (ran, _) = shop.load(&wrong, &[]).await;
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stderr.contains("wrong.toml") && ran.stderr.contains("evry"), "{ran:?}");
