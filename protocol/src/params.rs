@@ -25,6 +25,9 @@ impl Params<'_> {
             Params::Json(raw) => read_json(the_one_element(raw.get())?),
             Params::MsgPack(bytes) => {
                 let bytes = codec::msgpack_the_one_element(bytes)?;
+                if let Ok(params) = T::deserialize(&mut codec::msgpack_deserializer(bytes)) {
+                    return Ok(params);
+                }
                 let mut deserializer = codec::msgpack_deserializer(bytes);
                 serde_path_to_error::deserialize(&mut deserializer)
                     .map_err(|error| field_error("params", &error))
@@ -34,6 +37,10 @@ impl Params<'_> {
 }
 
 fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, ErrorObject> {
+    // Nearly all params are right. Only of those that are not is the way to the wrong field followed.
+    if let Ok(params) = serde_json::from_str(text) {
+        return Ok(params);
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| field_error("params", &error))
 }

@@ -5,7 +5,7 @@ use deskwire_protocol::{
     UserId, Visibility, conversation::ConversationStatus, ids::Tag,
 };
 use sea_orm::{QueryResult, TryGetable};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IntoDeserializer, value::StrDeserializer};
 
 use crate::{ConversationRecord, EventRecord, MessageRecord, StoreError};
 
@@ -33,7 +33,8 @@ pub(crate) const LATEST_REVISION: &str = "LEFT JOIN message_revision r \
      ON r.conversation_id = m.conversation_id AND r.seq = m.revision_seq";
 
 pub(crate) fn get<T: TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
-    Ok(row.try_get("", column)?)
+    // `try_get` would make a name of a prefix and the column first, for each field of each row.
+    Ok(row.try_get_by(column)?)
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
@@ -90,8 +91,8 @@ pub(crate) fn word<T: DeserializeOwned>(
     column: &str,
 ) -> Result<T, StoreError> {
     let text: String = get(row, column)?;
-    serde_json::from_value(serde_json::Value::String(text))
-        .map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))
+    let word: StrDeserializer<'_, serde::de::value::Error> = text.as_str().into_deserializer();
+    T::deserialize(word).map_err(|problem| StoreError::corrupt(table, format_args!("{column}: {problem}")))
 }
 
 pub(crate) fn seq(row: &QueryResult, table: &'static str, column: &str) -> Result<Seq, StoreError> {
